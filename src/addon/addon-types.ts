@@ -1,0 +1,113 @@
+import type { GraphSpec } from '../graph/graph-spec.ts';
+
+/** Everything the native addon exports: the one description of the boundary. */
+export interface Addon {
+  readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
+  readonly machine: () => MachineInfo;
+}
+
+export interface OptimizerSpec {
+  readonly kind: 'sgd' | 'adagrad' | 'rowwise-adagrad' | 'adam';
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Adagrad's accumulator before the first step. */
+  readonly initialAccumulator: number;
+}
+
+export interface EngineOptions {
+  /** Most samples in one step; prediction runs in blocks of at most this many (at least 1024). */
+  readonly batchSize: number;
+  /** Threads of the engine's team; results don't depend on it. */
+  readonly threads: number;
+  /** Seed of the initial values. */
+  readonly seed: number;
+  readonly optimizer: OptimizerSpec;
+  /** `auto` takes the fastest this machine has. */
+  readonly isa: 'auto' | 'avx512' | 'reference';
+  /** Without training nothing is kept for a backward pass, and no optimizer state exists. */
+  readonly training: boolean;
+  /** Put sentinels around every buffer and check them after every op (for tests; slower). */
+  readonly guards?: boolean;
+}
+
+/** Rows of a batch or a superbatch, row-major; views into larger buffers are fine. */
+export interface NativeBatch {
+  /** [rows], 0 or 1. */
+  readonly labels: Uint8Array;
+  /** [rows, N] */
+  readonly dense: Float32Array;
+  /** [rows, T] */
+  readonly sparse: Uint32Array;
+}
+
+export interface TrainResult {
+  /** Mean loss of each step run, before its update. */
+  readonly losses: Float64Array;
+  /** Steps whose update was applied. One less than `losses` holds when the last loss wasn't finite: that step changed nothing. */
+  readonly appliedSteps: number;
+}
+
+export interface TensorInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Floats. */
+  readonly size: number;
+}
+
+/**
+ * A compiled model with its parameters, optimizer state and one engine thread.
+ * Calls are queued in order; a call after `dispose()` rejects with code `ERR_DISPOSED`, and a `train`, `predict` or `gradients`
+ * while another is in flight rejects with `ERR_BUSY`. Typed arrays passed in must not be written until the promise settles.
+ */
+export interface NativeEngine {
+  /**
+   * One optimizer step per `batchSize` rows (the last may have fewer): forward, loss, backward, update.
+   * @param firstStep number of the first of these steps since training began, from 1 (Adam's bias correction needs it)
+   * @param learningRates one per step
+   * @throws ERR_ID_RANGE before anything changes, when an id is beyond its table
+   */
+  train(
+    batch: NativeBatch,
+    batchSize: number,
+    firstStep: number,
+    learningRates: Float64Array,
+  ): Promise<TrainResult>;
+  /** Logits [rows], before the sigmoid. */
+  predict(batch: NativeBatch): Promise<Float32Array>;
+  /** Loss and the gradient of every parameter for one batch, without an update (for tests). */
+  gradients(batch: NativeBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
+  /** Model parameters, in the order of the graph. */
+  parameters(): TensorInfo[];
+  /** Optimizer state: `<parameter>.<slot>`, e.g. `topMlp.0.weight.accumulator`, `.moment1`, `.moment2`. */
+  optimizerState(): TensorInfo[];
+  /** Copies floats [offset, offset + out.length) of a parameter or state tensor into `out`. */
+  read(name: string, offset: number, out: Float32Array): Promise<void>;
+  /** Overwrites floats [offset, offset + values.length) of a parameter or state tensor. */
+  write(name: string, offset: number, values: Float32Array): Promise<void>;
+  /** What was chosen at compile time: op implementations, tiles, buffer sizes. */
+  describe(): EngineDescription;
+  /** Milliseconds spent in each part since the last call, for benchmarks. */
+  takeTimings(): Record<string, number>;
+  /** Waits for queued work, frees everything, joins the thread. May be called twice. */
+  dispose(): Promise<void>;
+}
+
+export interface EngineDescription {
+  readonly isa: string;
+  readonly threads: number;
+  readonly parameterBytes: number;
+  readonly stateBytes: number;
+  readonly activationBytes: number;
+  readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
+}
+
+export interface MachineInfo {
+  readonly cpu: string;
+  readonly cores: number;
+  /** Instruction sets that matter here: avx2, avx512, avx512_bf16, amx_bf16. */
+  readonly features: readonly string[];
+  /** oneDNN version and the instruction set it picked. */
+  readonly onednn: string;
+  readonly compiler: string;
+}

@@ -1,0 +1,65 @@
+/**
+ * A model as data: what TypeScript says and the native engine compiles. Frozen JSON; every shape is known.
+ * Shapes leave the batch dimension B out: a tensor [B, F, D] has `shape: [F, D]`.
+ */
+export interface GraphSpec {
+  readonly schema: 1;
+  /** N, the dense features of a row. */
+  readonly numDense: number;
+  /** T, the embedding tables (categorical features of a row). */
+  readonly numTables: number;
+  readonly tensors: readonly TensorSpec[];
+  readonly parameters: readonly ParameterSpec[];
+  /** In an order in which every node's inputs come first. */
+  readonly nodes: readonly NodeSpec[];
+  /** Index of the tensor [B, 1] that holds the logits, before the sigmoid. */
+  readonly logits: number;
+}
+
+export interface TensorSpec {
+  readonly name: string;
+  /** Without B. */
+  readonly shape: readonly number[];
+}
+
+export interface ParameterSpec {
+  /** The name in a checkpoint, e.g. `bottomMlp.0.weight`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly init: InitSpec;
+}
+
+/** Initial values come from Philox, keyed by (seed, parameter name, index). */
+export type InitSpec =
+  | { readonly kind: 'normal'; readonly std: number }
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'zeros' };
+
+export interface NodeSpec {
+  readonly op: 'denseInput' | 'sparseInput' | 'embedding' | 'linear' | 'dotInteraction';
+  readonly name: string;
+  /** Tensor indices. */
+  readonly inputs: readonly number[];
+  /** Tensor index. */
+  readonly output: number;
+  /** Parameter indices. */
+  readonly parameters: readonly number[];
+  readonly attributes: Readonly<Record<string, number | string | boolean | readonly number[]>>;
+}
+
+/** Attributes of an `embedding` node. `full` has one parameter a table, every other kind a single shared array. */
+export interface EmbeddingAttributes {
+  readonly kind: 'full' | 'hash' | 'robe' | 'hashednet';
+  /** D */
+  readonly dim: number;
+  /** Z, floats addressed by one hash; D for full and hash, 1 for hashednet. */
+  readonly chunkSize: number;
+  /** |M| in floats; for full, the sum of all tables. */
+  readonly memorySize: number;
+  readonly hash: 'mix64' | 'apd10';
+  readonly hashSeed: number;
+  readonly aligned: boolean;
+  /** E_t of every table; empty when ids are raw 32-bit hashes. */
+  readonly tableSizes: readonly number[];
+  readonly gradient: 'dense' | 'sparse';
+}
