@@ -48,6 +48,17 @@ export interface TrainResult {
   readonly appliedSteps: number;
 }
 
+export interface Trace {
+  /** Mean loss; NaN when the gradient was given. */
+  readonly loss: number;
+  /** Value of every tensor the engine materialises, by name, [rows, columns]. */
+  readonly values: Record<string, Float32Array>;
+  /** Gradient of every tensor that has one. */
+  readonly gradients: Record<string, Float32Array>;
+  /** Gradient of every parameter, by name. */
+  readonly parameterGradients: Record<string, Float32Array>;
+}
+
 export interface TensorInfo {
   readonly name: string;
   readonly shape: readonly number[];
@@ -57,7 +68,7 @@ export interface TensorInfo {
 
 /**
  * A compiled model with its parameters, optimizer state and one engine thread.
- * Calls are queued in order; a call after `dispose()` rejects with code `ERR_DISPOSED`, and a `train`, `predict` or `gradients`
+ * Calls are queued in order; a call after `dispose()` rejects with code `ERR_DISPOSED`, and a `train`, `predict` or `trace`
  * while another is in flight rejects with `ERR_BUSY`. Typed arrays passed in must not be written until the promise settles.
  */
 export interface NativeEngine {
@@ -75,8 +86,12 @@ export interface NativeEngine {
   ): Promise<TrainResult>;
   /** Logits [rows], before the sigmoid. */
   predict(batch: NativeBatch): Promise<Float32Array>;
-  /** Loss and the gradient of every parameter for one batch, without an update (for tests). */
-  gradients(batch: NativeBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
+  /**
+   * Runs one batch forward and backward without an update and returns everything, for tests. Without `outputGradient` the graph's
+   * output is taken as logits and the gradient is that of the mean loss; with it, the output may be any tensor and its gradient is given.
+   * @param outputGradient [rows, columns of the output]
+   */
+  trace(batch: NativeBatch, outputGradient?: Float32Array): Promise<Trace>;
   /** Model parameters, in the order of the graph. */
   parameters(): TensorInfo[];
   /** Optimizer state: `<parameter>.<slot>`, e.g. `topMlp.0.weight.accumulator`, `.moment1`, `.moment2`. */
