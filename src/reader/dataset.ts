@@ -4,11 +4,14 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PssError } from '../errors.ts';
-import { type Manifest, readManifest } from '../manifest/manifest.ts';
 import { type ExpectedPart, Part, type RecordBatchView } from './part.ts';
+import { type ReadManifest, readManifest } from './read-manifest.ts';
 
 /** Open part files kept, so that a shuffled order over thousands of parts stays within the limit of open files. */
 const OPEN_PARTS = 32;
+
+/** Rows of every record batch of a part, but its last one, which may be shorter. */
+const RECORD_BATCH_ROWS = 65_536;
 
 /** What a model needs to know about its data. */
 export interface DatasetFacts {
@@ -48,7 +51,7 @@ export class Dataset {
 
   private constructor(
     folders: readonly string[],
-    manifests: readonly Manifest[],
+    manifests: readonly ReadManifest[],
     hashes: readonly string[],
     facts: DatasetFacts,
     parts: readonly DatasetPart[],
@@ -73,9 +76,10 @@ export class Dataset {
 
   /**
    * Opens prepared folders as one data set: manifests agree, and every part is there with its size.
+   * @param recordBatchRows rows of each record batch of a part but its last; another number than the format's is for tests
    * @throws PssError ERR_MANIFEST, ERR_SHARD
    */
-  static async open(folders: readonly string[]): Promise<Dataset> {
+  static async open(folders: readonly string[], recordBatchRows = RECORD_BATCH_ROWS): Promise<Dataset> {
     const read = await Promise.all(folders.map(readManifest));
     const manifests = read.map(({ manifest }) => manifest);
     const parts: DatasetPart[] = [];
@@ -83,8 +87,8 @@ export class Dataset {
     for (const [index, manifest] of manifests.entries()) {
       for (const { name, rows, sizeBytes, sha256 } of manifest.files) {
         const path = join(folders[index] as string, name);
-        parts.push({ path, rows, sizeBytes, sha256, recordBatchRows: manifest.recordBatchRows, firstBatch });
-        firstBatch += Math.ceil(rows / manifest.recordBatchRows);
+        parts.push({ path, rows, sizeBytes, sha256, recordBatchRows, firstBatch });
+        firstBatch += Math.ceil(rows / recordBatchRows);
       }
     }
     const first = manifests[0];
@@ -171,14 +175,14 @@ async function checkSize({ path, sizeBytes }: ExpectedPart): Promise<void> {
 
 /** All folders must have been prepared alike: same ids, dense profile and (with a vocabulary) table sizes. */
 function mergeFacts(
-  manifests: readonly Manifest[],
+  manifests: readonly ReadManifest[],
   folders: readonly string[],
   numDense: number,
   numTables: number,
 ): DatasetFacts {
-  const first = manifests[0] as Manifest;
+  const first = manifests[0] as ReadManifest;
   for (const [index, manifest] of manifests.entries()) {
-    for (const key of ['ids', 'dense', 'tableSizes'] as const) {
+    for (const key of ['ids', 'profile', 'tableSizes'] as const) {
       if (String(manifest[key]) !== String(first[key])) {
         throw new PssError(
           'ERR_MANIFEST',
@@ -194,7 +198,7 @@ function mergeFacts(
       );
     }
   }
-  const base = { numDense, numTables, ids: first.ids, denseProfile: first.dense };
+  const base = { numDense, numTables, ids: first.ids, denseProfile: first.profile };
   if (first.ids === 'vocab') return { ...base, tableSizes: first.tableSizes as number[] };
   if (manifests.some((manifest) => !manifest.distinct)) return base;
   const distinct = Array.from({ length: numTables }, (_, t) =>

@@ -1,49 +1,31 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { PssError } from '../errors.ts';
+import { MANIFEST_FILE, manifestSchema } from '../manifest/manifest.ts';
 
-export const MANIFEST_NAME = 'manifest.json';
-
-/** Rows of every record batch of a part, but the last one, which may be shorter. */
-export const RECORD_BATCH_ROWS = 65_536;
-
-const count = z.int().nonnegative();
-
-const partSchema = z.object({
-  name: z.string().regex(/^[^/\\]+\.arrow$/, 'must be the plain name of an .arrow file'),
-  rows: count.min(1),
-  sizeBytes: count,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits'),
+/** What reading relies on; the manifest's further fields are for people. */
+const readSchema = manifestSchema.pick({
+  schemaVersion: true,
+  profile: true,
+  ids: true,
+  rows: true,
+  clicks: true,
+  tableSizes: true,
+  distinct: true,
+  files: true,
 });
 
-/** What a consumer of a prepared folder relies on; further fields are for people. */
-const manifestSchema = z.object({
-  schemaVersion: z.literal(1),
-  /** How dense values were transformed. */
-  dense: z.string(),
-  ids: z.enum(['raw', 'vocab']),
-  /** E_t of every column, with `ids: vocab`. */
-  tableSizes: z.array(count.min(1)).optional(),
-  /** Estimated number of different ids of every column, with `ids: raw`. */
-  distinct: z.array(count).optional(),
-  rows: count.min(1),
-  clicks: count,
-  recordBatchRows: count.min(1).default(RECORD_BATCH_ROWS),
-  files: z.array(partSchema).min(1),
-});
-
-export type Manifest = z.infer<typeof manifestSchema>;
-export type ManifestPart = Manifest['files'][number];
+export type ReadManifest = z.infer<typeof readSchema>;
 
 /**
  * Reads and checks a prepared folder's manifest.
  * @returns the manifest and the SHA-256 of its bytes, which names the data set
  * @throws PssError ERR_MANIFEST when it is missing, isn't JSON, lacks a field, or contradicts itself
  */
-export async function readManifest(folder: string): Promise<{ manifest: Manifest; hash: string }> {
-  const path = join(folder, MANIFEST_NAME);
+export async function readManifest(folder: string): Promise<{ manifest: ReadManifest; hash: string }> {
+  const path = join(folder, MANIFEST_FILE);
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     const what = cause.code === 'ENOENT' ? 'there is none' : cause.message;
     throw new PssError(
@@ -56,14 +38,14 @@ export async function readManifest(folder: string): Promise<{ manifest: Manifest
   return { manifest, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-function parseManifest(text: string, path: string): Manifest {
+function parseManifest(text: string, path: string): ReadManifest {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
     throw broken(path, `isn't JSON (${(cause as Error).message})`, cause);
   }
-  const parsed = manifestSchema.safeParse(json);
+  const parsed = readSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = issue?.path.length ? `at ${issue.path.join('.')}` : 'at its top level';
@@ -74,6 +56,8 @@ function parseManifest(text: string, path: string): Manifest {
   if (rows !== manifest.rows) {
     throw broken(path, `says ${manifest.rows} rows, but its files have ${rows}`);
   }
+  if (rows === 0)
+    throw new PssError('ERR_MANIFEST', `${path} describes no rows; prepare a larger share of the data.`);
   if (manifest.clicks > manifest.rows) {
     throw broken(path, `says ${manifest.clicks} clicks in ${manifest.rows} rows`);
   }
