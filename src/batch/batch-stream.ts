@@ -36,6 +36,7 @@ export class BatchStream {
   #row = 0;
   #current: Loaded | undefined;
   #next: Promise<Loaded | undefined> | undefined;
+  #reading: Promise<unknown> | undefined;
   #plan: { epoch: number; windows: Window[] } | undefined;
   #spare: WindowBuffer[] = [new WindowBuffer(), new WindowBuffer()];
 
@@ -58,7 +59,21 @@ export class BatchStream {
    * Its arrays are valid until the second `read` from now, so one superbatch can be worked on while the next is made.
    * @returns undefined after the last epoch
    */
-  async read(maxBatches: number = this.#options.maxBatches): Promise<Superbatch | undefined> {
+  read(maxBatches: number = this.#options.maxBatches): Promise<Superbatch | undefined> {
+    const reading = this.#read(maxBatches);
+    this.#reading = reading;
+    return reading;
+  }
+
+  /** Waits for reading under way; the source can be closed after this. */
+  async close(): Promise<void> {
+    await this.#reading?.catch(() => undefined);
+    await this.#next?.catch(() => undefined);
+    this.#next = undefined;
+    this.#current = undefined;
+  }
+
+  async #read(maxBatches: number): Promise<Superbatch | undefined> {
     const { batchSize, epochs = Number.POSITIVE_INFINITY } = this.#options;
     if (this.#epoch >= epochs) return undefined;
     const { numDense, numTables } = this.#source.facts;
@@ -86,13 +101,6 @@ export class BatchStream {
       dense: buffers.dense.subarray(0, rows * numDense),
       sparse: buffers.sparse.subarray(0, rows * numTables),
     };
-  }
-
-  /** Waits for reading under way; the source can be closed after this. */
-  async close(): Promise<void> {
-    await this.#next?.catch(() => undefined);
-    this.#next = undefined;
-    this.#current = undefined;
   }
 
   async #windowAtPlace(): Promise<Loaded> {

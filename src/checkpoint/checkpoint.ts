@@ -33,9 +33,11 @@ export const trainingStateSchema = z.object({
   epochsToTarget: z.number().nullable(),
   /** Evaluations in a row whose AUC couldn't be told from one half. */
   stuckEvaluations: count,
-  lastEvalStep: count.nullable(),
   lastAuc: z.number().nullable(),
+  /** Losses since the last step event. */
+  unloggedLoss: z.object({ sum: z.number(), steps: count }),
   trainSeconds: z.number().nonnegative(),
+  wallSeconds: z.number().nonnegative(),
 });
 
 export type TrainingState = z.infer<typeof trainingStateSchema>;
@@ -75,16 +77,21 @@ export async function writeCheckpoint(
   const beside = join(parent, `.${name}.partial`);
   await removeUnfinished(parent);
   await mkdir(beside, { recursive: true });
-  const model = await writeSafetensors(join(beside, MODEL_NAME), tensors.parameters(), metadata, tensors);
-  const optimizer = await writeSafetensors(
-    join(beside, OPTIMIZER_NAME),
-    tensors.optimizerState(),
-    {},
-    tensors,
-  );
-  const json = JSON.stringify({ ...state, checksums: { model, optimizer } }, null, 2);
-  await writeFile(join(beside, STATE_NAME), `${json}\n`, { flush: true });
-  await syncFolder(beside);
+  try {
+    const model = await writeSafetensors(join(beside, MODEL_NAME), tensors.parameters(), metadata, tensors);
+    const optimizer = await writeSafetensors(
+      join(beside, OPTIMIZER_NAME),
+      tensors.optimizerState(),
+      {},
+      tensors,
+    );
+    const json = JSON.stringify({ ...state, checksums: { model, optimizer } }, null, 2);
+    await writeFile(join(beside, STATE_NAME), `${json}\n`, { flush: true });
+    await syncFolder(beside);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw error;
+  }
   // Only a damaged checkpoint can have this name: a run never writes a step twice.
   await rm(join(parent, name), { recursive: true, force: true });
   await rename(beside, join(parent, name));

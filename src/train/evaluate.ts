@@ -19,12 +19,16 @@ export class Evaluator {
 
   /**
    * Scores every row once.
-   * @param onScores given each batch's logits and labels, in order; valid during the call only
+   * @returns undefined when `signal` was aborted before the end
+   * @param options.onScores given each batch's logits and labels, in order; valid during the call only
    */
   async run(
     engine: Pick<NativeEngine, 'predict'>,
-    onScores: (logits: Float32Array, labels: Uint8Array) => void | Promise<void> = () => {},
-  ): Promise<EvaluationResult> {
+    options: {
+      readonly signal?: AbortSignal;
+      readonly onScores?: (logits: Float32Array, labels: Uint8Array) => void | Promise<void>;
+    } = {},
+  ): Promise<EvaluationResult | undefined> {
     this.#metrics.reset();
     const stream = new BatchStream(this.#source, {
       batchSize: this.#batchSize,
@@ -41,7 +45,8 @@ export class Evaluator {
         reading.catch(() => undefined);
         const logits = await predicting;
         this.#metrics.add(logits, batch.labels);
-        await onScores(logits, batch.labels);
+        await options.onScores?.(logits, batch.labels);
+        if (options.signal?.aborted) return undefined;
         batch = await reading;
       }
     } catch (error) {

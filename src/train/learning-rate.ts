@@ -16,3 +16,8 @@ export function learningRate(step: number, optimizer: OptimizerConfig): number {
   const decayed = Math.min(step - decayStart, decaySteps - 1);
   return Math.max(Math.min(FLOOR, rate), rate * ((decaySteps - decayed) / decaySteps) ** decayPower);
 }
+
+/** Learning rates of the steps from `first` to `last`. */
+export function learningRates(first: number, last: number, optimizer: OptimizerConfig): Float64Array {
+  return Float64Array.from({ length: last - first + 1 }, (_, i) => learningRate(first + i, optimizer));
+}
