@@ -7,21 +7,12 @@
 #include <vector>
 
 #include "addon/graph_conversion.h"
+#include "addon/job_queue.h"
 #include "base/error.h"
-#include "graph/engine.h"
 
 namespace pss {
 
 namespace {
-
-// What a job leaves for the main thread: either an error or a way to make the promise's value.
-struct Completion {
-  uint64_t job;
-  std::string error_code, error_message;
-  // `held` keeps what the caller passed in, under the indices of `pins`.
-  std::function<Napi::Value(Napi::Env, Napi::Object held)> value;
-};
-using MakeValue = decltype(Completion::value);
 
 Napi::Float32Array float_array(Napi::Env env, const std::vector<float>& values) {
   Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
@@ -81,38 +72,12 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
       const EngineOptions options = options_from_js(info[1].As<Napi::Object>());
       num_dense_ = graph.num_dense;
       num_tables_ = graph.num_tables;
-      engine_ = std::make_unique<Engine>(graph, options);
-      learn_facts();
-      // The garbage collector should know what an engine weighs.
-      held_bytes_ = parameter_bytes_ + state_bytes_ + activation_bytes_;
-      Napi::MemoryManagement::AdjustExternalMemory(env, held_bytes_);
+      jobs_ = std::make_unique<JobQueue>(env, graph, options);
     } catch (const Error& error) {
-      engine_.reset();
       throw to_js_error(env, error.code(), error.what());
     }
-    napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "pss engine"), 0, 1,
-                                    nullptr, nullptr, this, settle, &settle_);
-    // An idle engine must not keep the process alive; pending jobs do (see post).
-    napi_unref_threadsafe_function(env, settle_);
-    napi_add_env_cleanup_hook(env, stop_at_exit, this);
-  }
-
-  ~EngineBinding() override { shut_down(); }
-
- private:
-  struct Pending {
-    Napi::Promise::Deferred deferred;
-    Napi::ObjectReference pins;  // the engine's object and the arrays the job reads
-    bool exclusive;
-  };
-
-  // What never changes is read once, so that asking for it needs no job.
-  void learn_facts() {
-    std::mutex mutex;
-    std::condition_variable done;
-    bool ready = false;
-    engine_->post([&](Program& program) {
-      const std::lock_guard lock(mutex);
+    // What never changes is read once, so that asking for it needs no job.
+    jobs_->run_now([this](Program& program) {
       parameter_tensors_ = program.store().parameter_tensors();
       state_tensors_ = program.store().state_tensors();
       nodes_ = program.describe();
@@ -121,90 +86,10 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
       parameter_bytes_ = program.store().parameter_bytes();
       state_bytes_ = program.store().state_bytes();
       activation_bytes_ = program.activation_bytes();
-      ready = true;
-      done.notify_all();
     });
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return ready; });
   }
 
-  static void stop_at_exit(void* data) { static_cast<EngineBinding*>(data)->engine_.reset(); }
-
-  // After the environment's cleanup hook has stopped the engine, Node itself takes the function down.
-  void shut_down() {
-    if (!engine_) return;
-    engine_.reset();
-    Napi::MemoryManagement::AdjustExternalMemory(Env(), -held_bytes_);
-    if (!settle_) return;
-    napi_remove_env_cleanup_hook(Env(), stop_at_exit, this);
-    napi_release_threadsafe_function(settle_, napi_tsfn_release);
-    settle_ = nullptr;
-  }
-
-  // Runs on the main thread, once for every finished job. Without an environment the process is ending:
-  // nobody waits any more.
-  static void settle(napi_env raw_env, napi_value, void* context, void* data) {
-    const std::unique_ptr<Completion> completion(static_cast<Completion*>(data));
-    if (!raw_env) return;
-    const Napi::Env env(raw_env);
-    const Napi::HandleScope scope(env);
-    auto* self = static_cast<EngineBinding*>(context);
-    const auto found = self->pending_.find(completion->job);
-    Pending pending = std::move(found->second);
-    self->pending_.erase(found);
-    if (pending.exclusive) self->busy_ = false;
-    if (self->pending_.empty()) napi_unref_threadsafe_function(env, self->settle_);
-    if (!completion->error_code.empty()) {
-      pending.deferred.Reject(to_js_error(env, completion->error_code, completion->error_message).Value());
-    } else {
-      pending.deferred.Resolve(completion->value ? completion->value(env, pending.pins.Value())
-                                                 : env.Undefined());
-    }
-  }
-
-  // Queues `work`, which returns a function that makes the promise's value on the main thread. `pins` stay
-  // alive until then.
-  template <typename Work>
-  Napi::Value post(Napi::Env env, const std::vector<Napi::Value>& pins, bool exclusive, Work work) {
-    Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
-    if (!engine_ || disposed_) {
-      deferred.Reject(to_js_error(env, "ERR_DISPOSED", "The engine was disposed; make a new one.").Value());
-      return deferred.Promise();
-    }
-    if (exclusive && busy_) {
-      deferred.Reject(
-          to_js_error(env, "ERR_BUSY", "The engine is still working; await the call before the next one.")
-              .Value());
-      return deferred.Promise();
-    }
-    const uint64_t job = next_job_++;
-    Napi::Object held = Napi::Object::New(env);
-    held.Set("engine", Value());
-    for (size_t i = 0; i < pins.size(); i++) held.Set(static_cast<uint32_t>(i), pins[i]);
-    if (pending_.empty()) napi_ref_threadsafe_function(env, settle_);
-    pending_.emplace(job, Pending{deferred, Napi::Persistent(held), exclusive});
-    if (exclusive) busy_ = true;
-    engine_->post([settle = settle_, job, work = std::move(work)](Program& program) {
-      auto completion = std::make_unique<Completion>();
-      completion->job = job;
-      try {
-        completion->value = work(program);
-      } catch (const Error& error) {
-        completion->error_code = error.code();
-        completion->error_message = error.what();
-      } catch (const std::bad_alloc&) {
-        completion->error_code = "ERR_MEMORY";
-        completion->error_message = "Out of memory.";
-      } catch (const std::exception& error) {
-        completion->error_code = "ERR_NATIVE";
-        completion->error_message = error.what();
-      }
-      if (napi_call_threadsafe_function(settle, completion.get(), napi_tsfn_nonblocking) == napi_ok)
-        completion.release();
-    });
-    return deferred.Promise();
-  }
-
+ private:
   // Argument errors reject the promise rather than throw, so that a caller has one place to look.
   template <typename Body>
   Napi::Value guarded(Napi::Env env, const Body& body) {
@@ -257,9 +142,9 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
       }
       argument.pins.push_back(rates);
       const double* learning_rates = rates.Data();
-      const std::atomic<bool>* stop = engine_ ? &engine_->stop() : nullptr;
-      return post(
-          env, argument.pins, true,
+      const std::atomic<bool>* stop = jobs_->disposed() ? nullptr : &jobs_->stop();
+      return jobs_->post(
+          Value(), argument.pins, true,
           [batch = argument.batch, batch_size, first_step, learning_rates, steps, stop](Program& program) {
             std::vector<double> losses(steps);
             int64_t filled = 0;
@@ -285,12 +170,14 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
       Napi::Float32Array logits = Napi::Float32Array::New(env, argument.batch.B);
       argument.pins.push_back(logits);
       const auto index = static_cast<uint32_t>(argument.pins.size() - 1);
-      const std::atomic<bool>* stop = engine_ ? &engine_->stop() : nullptr;
-      return post(env, argument.pins, true,
-                  [batch = argument.batch, out = logits.Data(), index, stop](Program& program) {
-                    program.predict(batch, out, *stop);
-                    return [index](Napi::Env, Napi::Object held) -> Napi::Value { return held.Get(index); };
-                  });
+      const std::atomic<bool>* stop = jobs_->disposed() ? nullptr : &jobs_->stop();
+      return jobs_->post(Value(), argument.pins, true,
+                         [batch = argument.batch, out = logits.Data(), index, stop](Program& program) {
+                           program.predict(batch, out, *stop);
+                           return [index](Napi::Env, Napi::Object held) -> Napi::Value {
+                             return held.Get(index);
+                           };
+                         });
     });
   }
 
@@ -304,7 +191,7 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
         argument.pins.push_back(array);
         gradient = array.Data();
       }
-      return post(env, argument.pins, true, [batch = argument.batch, gradient](Program& program) {
+      return jobs_->post(Value(), argument.pins, true, [batch = argument.batch, gradient](Program& program) {
         return [result = program.trace(batch, gradient)](Napi::Env result_env, Napi::Object) -> Napi::Value {
           const auto to_object = [&](const std::map<std::string, std::vector<float>>& tensors) {
             Napi::Object object = Napi::Object::New(result_env);
@@ -352,12 +239,12 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
     return guarded(info.Env(), [&] {
       RangeArgument range = range_argument(info);
       const std::vector<Napi::Value> pins = std::move(range.pins);
-      return post(info.Env(), pins, false,
-                  [name = range.name, offset = range.offset, count = range.count,
-                   data = range.data](Program& program) {
-                    program.store().read(name, offset, count, data);
-                    return MakeValue();
-                  });
+      return jobs_->post(Value(), pins, false,
+                         [name = range.name, offset = range.offset, count = range.count,
+                          data = range.data](Program& program) {
+                           program.store().read(name, offset, count, data);
+                           return MakeValue();
+                         });
     });
   }
 
@@ -365,13 +252,13 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
     return guarded(info.Env(), [&] {
       RangeArgument range = range_argument(info);
       const std::vector<Napi::Value> pins = std::move(range.pins);
-      return post(info.Env(), pins, false,
-                  [name = range.name, offset = range.offset, count = range.count,
-                   data = range.data](Program& program) {
-                    program.store().write(name, offset, count, data);
-                    program.parameters_changed();
-                    return MakeValue();
-                  });
+      return jobs_->post(Value(), pins, false,
+                         [name = range.name, offset = range.offset, count = range.count,
+                          data = range.data](Program& program) {
+                           program.store().write(name, offset, count, data);
+                           program.parameters_changed();
+                           return MakeValue();
+                         });
     });
   }
 
@@ -395,8 +282,8 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
     return result;
   }
 
-  Napi::Value take_timings(const Napi::CallbackInfo& info) {
-    return post(info.Env(), {}, false, [](Program& program) {
+  Napi::Value take_timings(const Napi::CallbackInfo&) {
+    return jobs_->post(Value(), {}, false, [](Program& program) {
       return [timings = program.take_timings()](Napi::Env env, Napi::Object) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         for (const auto& [part, ms] : timings) object.Set(part, ms);
@@ -405,34 +292,15 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
     });
   }
 
-  // Queued behind all earlier work. The engine's thread ends when its last promise has settled.
-  Napi::Value dispose(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    if (disposed_) return disposal_.Value();
-    const Napi::Value promise = post(env, {}, false, [this](Program&) {
-      return [this](Napi::Env result_env, Napi::Object) -> Napi::Value {
-        shut_down();
-        return result_env.Undefined();
-      };
-    });
-    disposed_ = true;
-    disposal_ = Napi::Persistent(promise.As<Napi::Object>());
-    return promise;
-  }
+  Napi::Value dispose(const Napi::CallbackInfo&) { return jobs_->dispose(Value()); }
 
-  std::unique_ptr<Engine> engine_;
-  napi_threadsafe_function settle_ = nullptr;
-  std::map<uint64_t, Pending> pending_;
-  uint64_t next_job_ = 1;
-  bool busy_ = false;
-  bool disposed_ = false;
-  Napi::ObjectReference disposal_;  // the promise of the first dispose()
+  std::unique_ptr<JobQueue> jobs_;
   int64_t num_dense_ = 0, num_tables_ = 0;
   std::vector<NamedTensor> parameter_tensors_, state_tensors_;
   std::vector<NodeDescription> nodes_;
   std::string isa_;
   int threads_ = 0;
-  int64_t parameter_bytes_ = 0, state_bytes_ = 0, activation_bytes_ = 0, held_bytes_ = 0;
+  int64_t parameter_bytes_ = 0, state_bytes_ = 0, activation_bytes_ = 0;
 };
 
 void init_engine(Napi::Env env, Napi::Object exports) {
