@@ -9,6 +9,8 @@ import { listFiles, root } from './staleness.mjs';
 /** `errors` may be used everywhere, `config` by every part but `errors`. */
 const TYPESCRIPT = {
   errors: [],
+  version: [],
+  arrow: [],
   config: [],
   graph: [],
   manifest: [],
@@ -19,8 +21,20 @@ const TYPESCRIPT = {
   reader: ['manifest'],
   batch: ['reader', 'manifest'],
   checkpoint: ['addon', 'graph', 'manifest'],
-  prepare: ['addon', 'manifest'],
-  train: ['reader', 'batch', 'addon', 'metrics', 'run-log', 'checkpoint', 'models', 'graph', 'manifest'],
+  prepare: ['addon', 'arrow', 'manifest'],
+  train: [
+    'reader',
+    'batch',
+    'addon',
+    'metrics',
+    'run-log',
+    'checkpoint',
+    'models',
+    'graph',
+    'manifest',
+    'version',
+    'arrow',
+  ],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest'],
   cli: ['prepare', 'train', 'bench', 'reader', 'addon', 'run-log', 'checkpoint', 'metrics', 'manifest'],
   index: [
