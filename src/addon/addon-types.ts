@@ -4,6 +4,11 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly machine: () => MachineInfo;
+  /**
+   * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
+   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 16 cycles.
+   */
+  readonly fmaProbe: (threads: number, iterations: number) => number;
 }
 
 export interface OptimizerSpec {
@@ -103,7 +108,7 @@ export interface NativeEngine {
   /** What was chosen at compile time: op implementations, tiles, buffer sizes. */
   describe(): EngineDescription;
   /** Milliseconds spent in each part since the last call, for benchmarks. */
-  takeTimings(): Record<string, number>;
+  takeTimings(): Promise<Record<string, number>>;
   /** Waits for queued work, frees everything, joins the thread. May be called twice. */
   dispose(): Promise<void>;
 }

@@ -1,0 +1,113 @@
+/**
+ * Which part may use which. A part is a folder of src/ (or a file right in it) or of native/; parts not in these tables are
+ * errors, so a new folder takes its place here first.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { listFiles, root } from './staleness.mjs';
+
+/** `errors` may be used everywhere, `config` by every part but `errors`. */
+const TYPESCRIPT = {
+  errors: [],
+  config: [],
+  graph: [],
+  manifest: [],
+  metrics: [],
+  addon: ['graph'],
+  'run-log': ['graph'],
+  models: ['graph', 'manifest'],
+  reader: ['manifest'],
+  batch: ['reader', 'manifest'],
+  checkpoint: ['addon', 'graph', 'manifest'],
+  prepare: ['addon', 'manifest'],
+  train: ['reader', 'batch', 'addon', 'metrics', 'run-log', 'checkpoint', 'models', 'graph', 'manifest'],
+  bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest'],
+  cli: ['prepare', 'train', 'bench', 'reader', 'addon', 'run-log', 'checkpoint', 'metrics', 'manifest'],
+  index: [
+    'prepare',
+    'train',
+    'reader',
+    'metrics',
+    'checkpoint',
+    'manifest',
+    'addon',
+    'graph',
+    'models',
+    'run-log',
+  ],
+};
+
+const NATIVE = {
+  base: [],
+  criteo: ['base'],
+  backend: ['base'],
+  ops: ['backend', 'base'],
+  optim: ['backend', 'base'],
+  graph: ['ops', 'optim', 'backend', 'base'],
+  addon: ['graph', 'criteo', 'ops', 'optim', 'backend', 'base'],
+};
+
+const MAX_LINES = { ts: 300, mjs: 300, cc: 400, h: 400, cu: 400, cuh: 400 };
+
+/** Sentences about imports and includes that go against the tables. */
+export function checkLayers() {
+  return [...typescriptComplaints(), ...nativeComplaints()];
+}
+
+/** Sentences about files that have grown too long. */
+export function checkFileLengths() {
+  return ['src', 'native', 'scripts', 'test'].flatMap((folder) =>
+    listFiles(join(root, folder)).flatMap((file) => {
+      const most = MAX_LINES[file.slice(file.lastIndexOf('.') + 1)];
+      const lines = readFileSync(file, 'utf8').split('\n').length - 1;
+      return most !== undefined && lines > most
+        ? [`${relative(root, file)} has ${lines} lines; split it, ${most} is the most`]
+        : [];
+    }),
+  );
+}
+
+function typescriptComplaints() {
+  const source = join(root, 'src');
+  const partOf = (path) => path.split('/')[0].replace(/\.ts$/, '');
+  return listFiles(source).flatMap((file) => {
+    const from = relative(source, file);
+    const imports = readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']*)'/g);
+    return [...imports].flatMap(([, specifier]) =>
+      complaint(
+        'src',
+        from,
+        partOf(from),
+        partOf(normalize(join(dirname(from), specifier))),
+        TYPESCRIPT,
+        (part) => part === 'errors' || (part === 'config' && partOf(from) !== 'errors'),
+      ),
+    );
+  });
+}
+
+function nativeComplaints() {
+  const native = join(root, 'native');
+  return listFiles(native).flatMap((file) => {
+    const from = relative(native, file);
+    const part = from.split('/')[0];
+    const text = readFileSync(file, 'utf8');
+    const layers = [...text.matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)].flatMap(([, path]) =>
+      complaint('native', from, part, path.split('/')[0], NATIVE, () => false),
+    );
+    const napi = /^\s*#\s*include\s+[<"](napi|node_api)/m.test(text) && part !== 'addon';
+    return napi ? [...layers, `native/${from} includes napi.h; only native/addon may`] : layers;
+  });
+}
+
+function complaint(side, file, from, to, table, always) {
+  if (table[from] === undefined) {
+    return [
+      `${side}/${file}: "${from}" has no place among the layers; give it one in scripts/check-layers.mjs`,
+    ];
+  }
+  if (from === to || always(to) || table[from].includes(to)) return [];
+  return [
+    `${side}/${file} uses ${to}; ${from} may use ${table[from].join(', ') || 'nothing else of the project'}`,
+  ];
+}
