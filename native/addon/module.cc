@@ -1,9 +1,13 @@
 #include <napi.h>
 
+#include "addon/engine_binding.h"
+#include "addon/machine_binding.h"
+
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  (void)env;
+  pss::init_engine(env, exports);
+  pss::init_machine(env, exports);
   return exports;
 }
 

@@ -4,6 +4,11 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly machine: () => MachineInfo;
+  /**
+   * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
+   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 16 cycles.
+   */
+  readonly fmaProbe: (threads: number, iterations: number) => number;
 }
 
 export interface OptimizerSpec {
@@ -48,6 +53,17 @@ export interface TrainResult {
   readonly appliedSteps: number;
 }
 
+export interface Trace {
+  /** Mean loss; NaN when the gradient was given. */
+  readonly loss: number;
+  /** Value of every tensor the engine materialises, by name, [rows, columns]. */
+  readonly values: Record<string, Float32Array>;
+  /** Gradient of every tensor that has one. */
+  readonly gradients: Record<string, Float32Array>;
+  /** Gradient of every parameter, by name. */
+  readonly parameterGradients: Record<string, Float32Array>;
+}
+
 export interface TensorInfo {
   readonly name: string;
   readonly shape: readonly number[];
@@ -57,7 +73,7 @@ export interface TensorInfo {
 
 /**
  * A compiled model with its parameters, optimizer state and one engine thread.
- * Calls are queued in order; a call after `dispose()` rejects with code `ERR_DISPOSED`, and a `train`, `predict` or `gradients`
+ * Calls are queued in order; a call after `dispose()` rejects with code `ERR_DISPOSED`, and a `train`, `predict` or `trace`
  * while another is in flight rejects with `ERR_BUSY`. Typed arrays passed in must not be written until the promise settles.
  */
 export interface NativeEngine {
@@ -75,8 +91,12 @@ export interface NativeEngine {
   ): Promise<TrainResult>;
   /** Logits [rows], before the sigmoid. */
   predict(batch: NativeBatch): Promise<Float32Array>;
-  /** Loss and the gradient of every parameter for one batch, without an update (for tests). */
-  gradients(batch: NativeBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
+  /**
+   * Runs one batch forward and backward without an update and returns everything, for tests. Without `outputGradient` the graph's
+   * output is taken as logits and the gradient is that of the mean loss; with it, the output may be any tensor and its gradient is given.
+   * @param outputGradient [rows, columns of the output]
+   */
+  trace(batch: NativeBatch, outputGradient?: Float32Array): Promise<Trace>;
   /** Model parameters, in the order of the graph. */
   parameters(): TensorInfo[];
   /** Optimizer state: `<parameter>.<slot>`, e.g. `topMlp.0.weight.accumulator`, `.moment1`, `.moment2`. */
@@ -88,7 +108,7 @@ export interface NativeEngine {
   /** What was chosen at compile time: op implementations, tiles, buffer sizes. */
   describe(): EngineDescription;
   /** Milliseconds spent in each part since the last call, for benchmarks. */
-  takeTimings(): Record<string, number>;
+  takeTimings(): Promise<Record<string, number>>;
   /** Waits for queued work, frees everything, joins the thread. May be called twice. */
   dispose(): Promise<void>;
 }

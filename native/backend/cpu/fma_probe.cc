@@ -1,0 +1,37 @@
+#include "backend/cpu/fma_probe.h"
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "base/cpu_features.h"
+
+namespace pss {
+
+// x86-64's base has no fused multiply-add: four lanes of multiply and add. The empty asm keeps the loop from
+// being folded away.
+void fma_rounds_portable(int64_t iterations) {
+  using Lanes = float __attribute__((vector_size(kPortableLanes * sizeof(float))));
+  Lanes sums[kFmaVectors] = {}, factor = {1.0f, 1.0f, 1.0f, 1.0f};
+  for (int64_t i = 0; i < iterations; i++) {
+    for (Lanes& sum : sums) {
+      sum = sum * factor + factor;
+      asm volatile("" : "+x"(sum));
+    }
+  }
+}
+
+double fma_rate(int threads, int64_t iterations) {
+  const bool avx512 = choose_isa("auto") == Isa::kAvx512;
+  const auto rounds = avx512 ? fma_rounds_avx512 : fma_rounds_portable;
+  const double flops = 2.0 * kFmaVectors * (avx512 ? kAvx512Lanes : kPortableLanes);
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::thread> others;
+  for (int t = 1; t < threads; t++) others.emplace_back(rounds, iterations);
+  rounds(iterations);
+  for (std::thread& other : others) other.join();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return threads * static_cast<double>(iterations) * flops / seconds / 1e9;
+}
+
+}  // namespace pss

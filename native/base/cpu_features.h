@@ -1,0 +1,22 @@
+// What this CPU can do, and which instruction set the engine will use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pss {
+
+enum class Isa { kReference, kAvx512 };
+
+const char* isa_name(Isa isa);
+
+// `wanted` is "auto", "avx512" or "reference"; throws ERR_ISA when this CPU lacks what was asked for.
+// PSS_ISA in the environment stands in for "auto".
+Isa choose_isa(const std::string& wanted);
+
+// Names of the instruction sets that matter here and that this CPU has.
+std::vector<std::string> cpu_feature_names();
+
+std::string cpu_model_name();
+
+}  // namespace pss

@@ -1,0 +1,70 @@
+// The parameters of a model and the optimizer's state, by name.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backend/cpu/thread_team.h"
+#include "base/aligned_buffer.h"
+#include "graph/graph_spec.h"
+#include "ops/op.h"
+
+namespace pss {
+
+// Parameters that one node of the graph owns as a single array (an embedding's M, with its tables as slices).
+struct Memory {
+  AlignedBuffer<float> value;
+  std::vector<AlignedBuffer<float>> states;
+  int64_t floats = 0;
+  int64_t row_length = 1;  // floats that share one float of state
+};
+
+struct NamedTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  int64_t rows, cols, ld;
+  float* data;
+  int64_t size() const { return rows * cols; }
+};
+
+class ParameterStore {
+ public:
+  // `memory_of[p]` is the index in `memory_floats` of the array that parameter p is a slice of, or -1 for one
+  // of its own. `row_lengths` of each array matter to rowwise-adagrad alone.
+  ParameterStore(const GraphSpec& graph, const std::vector<int>& memory_of,
+                 const std::vector<int64_t>& memory_floats, const std::vector<int64_t>& row_lengths,
+                 const EngineOptions& options);
+
+  // Fills parameters from Philox by (seed, name, index), and the state with its first value.
+  void initialise(const ThreadTeam& team);
+
+  std::vector<Parameter>& parameters() { return parameters_; }
+  Memory& memory(int index) { return memories_[index]; }
+  // State arrays that shadow parameter p, in the order of optimizer_slots; empty for slices of a memory.
+  std::vector<float*> states(int p);
+
+  const std::vector<NamedTensor>& parameter_tensors() const { return parameter_tensors_; }
+  const std::vector<NamedTensor>& state_tensors() const { return state_tensors_; }
+
+  // Floats [offset, offset + count) in row-major order without padding; throws ERR_TENSOR for an unknown name
+  // or a range beyond its end.
+  void read(const std::string& name, int64_t offset, int64_t count, float* out) const;
+  void write(const std::string& name, int64_t offset, int64_t count, const float* values);
+
+  int64_t parameter_bytes() const;
+  int64_t state_bytes() const;
+
+ private:
+  const NamedTensor& find(const std::string& name, int64_t offset, int64_t count) const;
+  const GraphSpec& graph_;
+  EngineOptions options_;
+  std::vector<Parameter> parameters_;
+  std::vector<AlignedBuffer<float>> values_, gradients_;
+  std::vector<std::vector<AlignedBuffer<float>>> states_;
+  std::vector<Memory> memories_;
+  std::vector<NamedTensor> parameter_tensors_, state_tensors_;
+  std::map<std::string, NamedTensor> by_name_;
+};
+
+}  // namespace pss

@@ -1,0 +1,54 @@
+// Where the floats of an embedding live: every kind is a list of chunks in one array M.
+//
+// For table t, id, chunk c: value[c*Z + s] = M[start(t, id, c) + s], 0 <= s < min(Z, D - c*Z).
+//   full       Z = D, start = (rows of earlier tables + id) * D                         id < E_t, checked
+//   hash       Z = D, start = h(t, id, 0) over |M|/D rows, times D
+//   robe       start = h(t, id, c) over |M| - Z + 1 positions, or with `aligned` over |M|/Z blocks, times Z
+//   hashednet  robe with Z = 1
+// Hash families (docs/architecture.md):
+//   apd10   ((id + rowOffset_t)*A + c*B + C) mod P, then mod the range; needs ids below E_t. Public ROBE
+//   code. mix64   a 64-bit mix of (seed, t, id, c), range reduced by multiply-high; any 32-bit id.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pss {
+
+enum class EmbeddingKind { kFull, kHash, kRobe, kHashedNet };
+enum class HashFamily { kMix64, kApd10 };
+
+struct Addressing {
+  EmbeddingKind kind;
+  HashFamily hash;
+  bool aligned;
+  uint64_t hash_seed;
+  int64_t T;                         // tables
+  int64_t D;                         // embedding dimension
+  int64_t Z;                         // chunk size
+  int64_t chunks;                    // chunks of one embedding: ceil(D / Z)
+  int64_t memory_size;               // |M| in floats
+  int64_t unit;                      // starts are stored divided by this (D, Z or 1), so 32 bits are enough
+  uint64_t range;                    // number of different starts
+  std::vector<int64_t> table_sizes;  // E_t; empty when ids are raw 32-bit hashes
+  std::vector<int64_t> row_offsets;  // rows of earlier tables
+
+  int64_t chunk_length(int64_t c) const { return c + 1 < chunks ? Z : D - c * Z; }
+};
+
+// Fills the derived fields (chunks, unit, range, row_offsets); throws ERR_GRAPH when a size makes no sense.
+Addressing make_addressing(EmbeddingKind kind, HashFamily hash, bool aligned, uint64_t hash_seed, int64_t T,
+                           int64_t D, int64_t Z, int64_t memory_size,
+                           const std::vector<int64_t>& table_sizes);
+
+// starts[(b*T + t)*chunks + c] for rows [first, last), in units of `unit`.
+// Ids must have been checked with check_ids where table sizes are known.
+void compute_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
+                    const Addressing& addressing);
+
+// Throws ERR_ID_RANGE naming row, table, id and table size when an id is beyond its table; nothing to check
+// without table sizes.
+void check_ids(const uint32_t* ids, int64_t B, const Addressing& addressing);
+
+}  // namespace pss

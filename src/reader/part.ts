@@ -1,0 +1,172 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import {
+  type AsyncRecordBatchFileReader,
+  type Data,
+  DataType,
+  Precision,
+  type RecordBatch,
+  RecordBatchReader,
+  type Schema,
+} from 'apache-arrow';
+import { PssError } from '../errors.ts';
+
+/** Rows of one record batch; views into what was read, row-major. */
+export interface RecordBatchView {
+  readonly rows: number;
+  /** [rows], 0 or 1. */
+  readonly labels: Uint8Array;
+  /** [rows, N] */
+  readonly dense: Float32Array;
+  /** [rows, T] */
+  readonly sparse: Uint32Array;
+}
+
+/** What the manifest says about a part. */
+export interface ExpectedPart {
+  readonly path: string;
+  readonly rows: number;
+  readonly sizeBytes: number;
+  readonly recordBatchRows: number;
+}
+
+/** One part file, open for reading record batches in any order. Reads of one part are done one at a time. */
+export class Part {
+  readonly numDense: number;
+  readonly numTables: number;
+  readonly #expected: ExpectedPart;
+  readonly #reader: AsyncRecordBatchFileReader;
+  readonly #handle: FileHandle;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(expected: ExpectedPart, handle: FileHandle, reader: AsyncRecordBatchFileReader) {
+    this.#expected = expected;
+    this.#handle = handle;
+    this.#reader = reader;
+    const widths = checkSchema(reader.schema, expected.path);
+    this.numDense = widths.numDense;
+    this.numTables = widths.numTables;
+    const batches = Math.ceil(expected.rows / expected.recordBatchRows);
+    if (reader.numRecordBatches !== batches) {
+      throw damaged(expected.path, `has ${reader.numRecordBatches} record batches instead of ${batches}`);
+    }
+  }
+
+  /** @throws PssError ERR_SHARD when the file is missing, of another size than the manifest says, or not such a part */
+  static async open(expected: ExpectedPart): Promise<Part> {
+    const handle = await open(expected.path).catch((cause: NodeJS.ErrnoException) => {
+      throw damaged(expected.path, `can't be opened (${cause.code ?? cause.message})`, cause);
+    });
+    try {
+      const { size } = await handle.stat();
+      if (size !== expected.sizeBytes) {
+        throw damaged(expected.path, `has ${size} bytes instead of the manifest's ${expected.sizeBytes}`);
+      }
+      const reader = await RecordBatchReader.from(strictReads(handle, expected.path));
+      if (!reader.isFile() || !reader.isAsync()) {
+        throw damaged(expected.path, "isn't in the Arrow file format");
+      }
+      await reader.open({ autoDestroy: false });
+      return new Part(expected, handle, reader);
+    } catch (cause) {
+      await handle.close();
+      throw cause instanceof PssError
+        ? cause
+        : damaged(expected.path, `can't be read as Arrow (${(cause as Error).message})`, cause);
+    }
+  }
+
+  /** Reads record batch `index` of this part. */
+  readBatch(index: number): Promise<RecordBatchView> {
+    const read = this.#queue.then(() => this.#read(index));
+    this.#queue = read.catch(() => {});
+    return read;
+  }
+
+  async close(): Promise<void> {
+    await this.#queue;
+    await this.#handle.close();
+  }
+
+  async #read(index: number): Promise<RecordBatchView> {
+    const { path, rows, recordBatchRows } = this.#expected;
+    let batch: RecordBatch | null;
+    try {
+      batch = await this.#reader.readRecordBatch(index);
+    } catch (cause) {
+      if (cause instanceof PssError) throw cause;
+      throw damaged(path, `can't be read at record batch ${index} (${(cause as Error).message})`, cause);
+    }
+    if (!batch) throw damaged(path, `has no record batch ${index}`);
+    const expectedRows = Math.min(recordBatchRows, rows - index * recordBatchRows);
+    if (batch.numRows !== expectedRows) {
+      throw damaged(path, `has ${batch.numRows} rows in record batch ${index} instead of ${expectedRows}`);
+    }
+    const [label, dense, sparse] = batch.data.children;
+    const view = {
+      rows: expectedRows,
+      labels: values(label, expectedRows, path) as Uint8Array,
+      dense: values(dense?.children[0], expectedRows * this.numDense, path) as Float32Array,
+      sparse: values(sparse?.children[0], expectedRows * this.numTables, path) as Uint32Array,
+    };
+    checkLabels(view.labels, path, index * recordBatchRows);
+    return view;
+  }
+}
+
+/** A file handle whose reads fail at the end of the file; Arrow's reader would ask again for ever. */
+function strictReads(handle: FileHandle, path: string): FileHandle {
+  const strict = {
+    stat: () => handle.stat(),
+    close: () => Promise.resolve(),
+    read: async (buffer: Uint8Array, offset: number, length: number, position: number) => {
+      const result = await handle.read(buffer, offset, length, position);
+      if (result.bytesRead === 0 && length > 0) {
+        throw damaged(path, `ends at byte ${position}, before its data does`);
+      }
+      return result;
+    },
+  };
+  return strict as unknown as FileHandle;
+}
+
+function checkSchema(schema: Schema, path: string): { numDense: number; numTables: number } {
+  const [label, dense, sparse] = schema.fields;
+  const names = schema.fields.map((field) => field.name).join(', ');
+  if (names !== 'label, dense, sparse' || !label || !dense || !sparse) {
+    throw damaged(path, `has columns ${names || '(none)'} instead of label, dense, sparse`);
+  }
+  const denseItem = DataType.isFixedSizeList(dense.type) ? dense.type.children[0]?.type : undefined;
+  const sparseItem = DataType.isFixedSizeList(sparse.type) ? sparse.type.children[0]?.type : undefined;
+  const isFloat32 = DataType.isFloat(denseItem) && denseItem.precision === Precision.SINGLE;
+  if (!isUint(label.type, 8)) throw damaged(path, `has label: ${label.type} instead of uint8`);
+  if (!isFloat32) throw damaged(path, `has dense: ${dense.type} instead of a fixed-size list of float32`);
+  if (!isUint(sparseItem, 32)) {
+    throw damaged(path, `has sparse: ${sparse.type} instead of a fixed-size list of uint32`);
+  }
+  return { numDense: dense.type.listSize, numTables: sparse.type.listSize };
+}
+
+function isUint(type: DataType | undefined, bits: number): boolean {
+  return DataType.isInt(type) && !type.isSigned && type.bitWidth === bits;
+}
+
+function values(data: Data | undefined, length: number, path: string): ArrayLike<number> {
+  if (!data || data.nullCount > 0) throw damaged(path, 'has nulls');
+  const array = data.values as Uint8Array | Float32Array | Uint32Array;
+  if (data.offset !== 0 || array.length < length) {
+    throw damaged(path, `has ${array.length} values in a column where ${length} are needed`);
+  }
+  return array.subarray(0, length);
+}
+
+function checkLabels(labels: Uint8Array, path: string, firstRow: number): void {
+  for (let i = 0; i < labels.length; i++) {
+    if ((labels[i] as number) > 1) {
+      throw damaged(path, `has label ${labels[i]} in row ${firstRow + i}, where only 0 and 1 can be`);
+    }
+  }
+}
+
+function damaged(path: string, what: string, cause?: unknown): PssError {
+  return new PssError('ERR_SHARD', `${path} ${what}; prepare the data again.`, { cause });
+}
