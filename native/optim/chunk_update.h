@@ -1,15 +1,15 @@
 // Applies the gradient of a shared array: each float of M that lookups touched (or, with a dense gradient,
 // each float) is updated once, with the sum of all contributions.
 //
-//   for every (b, t, c), s:  g[starts[b,t,c]*unit + s] += dslots[b, t*D + c*Z + s];      then  optimizer(M,
-//   g)
+//   for every (b, t, c), s:  g[starts[b,t,c]*unit + s] += dslots[b, t*D + c*Z + s]
+//   then optimizer(M, g)
 //
-// M is cut into ranges by |M| alone. A stable counting sort gives every range the list of chunks that overlap
-// it (one that crosses a border is listed in both), and whoever owns a range sums its chunks in (b, t, c)
-// order in a scratch buffer that fits the L1 or L2 cache and updates the range from it. No gradient array of
-// |M| floats exists, no two threads write one float, and the order of every sum is fixed: the result is the
-// same bits on any number of threads. Chunks may start anywhere and overlap in part (ROBE), which grouping
-// equal starts would get wrong.
+// M is cut into ranges by its shape alone. A stable counting sort gives every range the list of chunks that
+// overlap it (one that crosses a border is listed in both), and whoever owns a range sums its chunks in (b,
+// t, c) order in a scratch buffer that fits the L1 or L2 cache and updates the range from it. No gradient
+// array of |M| floats exists, no two threads write one float, and the order of every sum is fixed: the result
+// is the same bits on any number of threads. Chunks may start anywhere and overlap in part (ROBE), which
+// grouping equal starts would get wrong.
 //
 // dense:  the optimizer runs over every float of M. sparse (Algorithm 1 of the paper): only over floats that
 // a chunk touched. sgd and the adagrads leave a float without gradient as it is, so both give the same bits;
@@ -19,28 +19,63 @@
 #include "backend/cpu/thread_team.h"
 #include "base/aligned_buffer.h"
 #include "ops/embedding/addressing.h"
+#include "optim/chunk_sum.h"
 #include "optim/optimizer.h"
 
 namespace pss {
 
 class ChunkUpdate {
  public:
-  // `row_length` is rowwise-adagrad's row: D for full and hash, Z for robe, 1 for hashednet. state0 and
-  // state1 as in optimizer.h; for rowwise-adagrad state0 has ceil(|M| / row_length) floats.
+  // Throws ERR_GRAPH when a batch's gradients are too many to be numbered by 32 bits.
   ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addressing, const OptimizerSpec& spec,
               bool dense, int64_t max_batch);
+  // state0 and state1 as in optimizer.h; for rowwise-adagrad state0 has ceil(|M| / row_length()) floats.
+  // dslots: the gradient of the slots [B, T*D], rows `ld` apart.
   void apply(float* memory, float* state0, float* state1, const uint32_t* starts, const float* dslots,
              int64_t ld, int64_t B, const UpdateScalars& scalars);
-  int64_t row_length() const { return row_length_; }
+  // Floats of one of rowwise-adagrad's rows: D for full and hash, Z for robe, 1 for hashednet.
+  int64_t row_length() const { return addressing_.Z; }
   size_t bytes() const;
 
  private:
+  struct Target {
+    float* memory;
+    float* state0;
+    float* state1;
+  };
+  void sort_records(const uint32_t* starts, const float* dslots, int64_t ld, int64_t B);
+  void count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const;
+  void place_part(const uint32_t* starts, const float* dslots, int64_t ld, int64_t first, int64_t last,
+                  uint32_t* places);
+  void update_range(int64_t range, const Target& target, const float* dslots, const UpdateScalars& scalars);
+  void update_dense(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
+  void update_touched(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
+  // Only the floats, or whole rows, under the listed chunks.
+  void update_listed(float* gradient, int64_t n, const Target& target, const ChunkSum& sum,
+                     const UpdateScalars& scalars) const;
+  // Of the first float of a range.
+  Target target_at(const Target& target, int64_t offset) const;
+  int64_t range_of(uint32_t start) const {
+    return static_cast<int64_t>((static_cast<unsigned __int128>(start) * range_reciprocal_) >> 64);
+  }
+
   const ThreadTeam* team_;
   Isa isa_;
   Addressing addressing_;
   OptimizerSpec spec_;
   bool dense_;
-  int64_t row_length_;
+  bool rowwise_;          // rows of more than one float share an accumulator
+  bool straddles_;        // a chunk can cross the border of two ranges
+  int64_t range_units_;   // length of a range in units of starts
+  int64_t range_floats_;  // and in floats
+  int64_t ranges_;
+  uint64_t range_reciprocal_;  // floor(2^64 / range_units) + 1: a product replaces the division of a start
+  int64_t margin_;             // scratch floats before and behind a range, where parts of straddlers go
+  int64_t scratch_stride_;
+  AlignedBuffer<float> scratch_;        // [threads, scratch_stride]
+  AlignedBuffer<uint32_t> places_;      // [threads, ranges]
+  AlignedBuffer<uint32_t> range_ends_;  // [ranges]: the end of each range's records
+  AlignedBuffer<ChunkRecord> records_;
 };
 
 }  // namespace pss

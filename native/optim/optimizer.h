@@ -2,11 +2,14 @@
 // ranges of M.
 //
 //   sgd              w -= lr*g
-//   adagrad          a += g*g;  w -= lr * g / (sqrt(a) + epsilon) (PyTorch's, without decay) rowwise-adagrad
-//   a_row += mean(g*g over the row);  w -= lr * g / (sqrt(a_row) + epsilon)           (FBGEMM's; dense
-//   tensors use adagrad) adam             m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g*g;
-//                    w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)                    (Kingma
-//                    & Ba; t from 1)
+//   adagrad          a += g*g;  w -= lr*g / (sqrt(a) + epsilon)                      (PyTorch's, without
+//   decay) rowwise-adagrad  a_row += mean(g*g over the row);  w -= lr / (sqrt(a_row) + epsilon) * g
+//                    (FBGEMM's; dense tensors use adagrad)
+//   adam             m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g*g;                    (Kingma & Ba; t from 1)
+//                    w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon)
+//
+// Every operation is rounded as written, without fused multiply-adds: the reference and the AVX-512 version
+// give the same bits.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +47,23 @@ void update_range_ref(float* weights, const float* gradient, float* state0, floa
                       const OptimizerSpec& spec, const UpdateScalars& scalars);
 void update_range_avx512(float* weights, const float* gradient, float* state0, float* state1, int64_t n,
                          const OptimizerSpec& spec, const UpdateScalars& scalars);
-// rowwise-adagrad over `rows` rows of `row_length` floats; accumulator[rows].
-void update_rows(float* weights, const float* gradient, float* accumulator, int64_t rows, int64_t row_length,
+
+// rowwise-adagrad over n floats in rows of `row_length`, of which the last may be short;
+// accumulator[ceil(n / row_length)]. Rows of one float are adagrad.
+void update_rows(float* weights, const float* gradient, float* accumulator, int64_t n, int64_t row_length,
                  const OptimizerSpec& spec, const UpdateScalars& scalars);
+
+// What a sparse gradient holds where nothing was added. Sums never yield it: a first addend loses its sign by
+// g + 0, and later sums that cancel give +0.
+constexpr float kUntouched = -0.0f;
+
+// Like update_range, but only where gradient isn't kUntouched, which is left behind everywhere.
+void update_touched_ref(float* weights, float* gradient, float* state0, float* state1, int64_t n,
+                        const OptimizerSpec& spec, const UpdateScalars& scalars);
+void update_touched_avx512(float* weights, float* gradient, float* state0, float* state1, int64_t n,
+                           const OptimizerSpec& spec, const UpdateScalars& scalars);
+// Like update_rows, but only the rows of which a float was touched.
+void update_touched_rows(float* weights, float* gradient, float* accumulator, int64_t n, int64_t row_length,
+                         const OptimizerSpec& spec, const UpdateScalars& scalars);
 
 }  // namespace pss

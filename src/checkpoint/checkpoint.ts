@@ -33,6 +33,8 @@ export const trainingStateSchema = z.object({
   epochsToTarget: z.number().nullable(),
   /** Evaluations in a row whose AUC couldn't be told from one half. */
   stuckEvaluations: count,
+  /** Step of the last evaluation finished. */
+  lastEvalStep: count.nullable(),
   lastAuc: z.number().nullable(),
   /** Losses since the last step event. */
   unloggedLoss: z.object({ sum: z.number(), steps: count }),
@@ -46,6 +48,8 @@ const stateFileSchema = trainingStateSchema.extend({
   /** SHA-256 of the files beside it. */
   checksums: z.object({ model: z.string(), optimizer: z.string() }),
 });
+
+type StateFile = z.infer<typeof stateFileSchema>;
 
 /** A run's tensors, as an engine lists them. */
 export interface CheckpointTensors extends TensorStore {
@@ -61,7 +65,7 @@ export interface Checkpoint {
 
 /**
  * Writes `checkpoints/step-N` of a run: beside first, flushed, then renamed, so that a crash at any byte leaves the earlier ones whole.
- * Afterwards removes all but the newest `keep`.
+ * If that step is there already, only its state is replaced, since the tensors are the same. Afterwards removes all but the newest `keep`.
  * @param metadata of model.safetensors
  * @returns its path relative to the run directory
  */
@@ -74,32 +78,45 @@ export async function writeCheckpoint(
 ): Promise<string> {
   const parent = join(runDir, FOLDER);
   const name = `step-${state.step}`;
-  const beside = join(parent, `.${name}.partial`);
   await removeUnfinished(parent);
-  await mkdir(beside, { recursive: true });
-  try {
-    const model = await writeSafetensors(join(beside, MODEL_NAME), tensors.parameters(), metadata, tensors);
-    const optimizer = await writeSafetensors(
-      join(beside, OPTIMIZER_NAME),
-      tensors.optimizerState(),
-      {},
-      tensors,
-    );
-    const json = JSON.stringify({ ...state, checksums: { model, optimizer } }, null, 2);
-    await writeFile(join(beside, STATE_NAME), `${json}\n`, { flush: true });
-    await syncFolder(beside);
-  } catch (error) {
-    await rm(beside, { recursive: true, force: true });
-    throw error;
-  }
-  // Only a damaged checkpoint can have this name: a run never writes a step twice.
-  await rm(join(parent, name), { recursive: true, force: true });
-  await rename(beside, join(parent, name));
-  await syncFolder(parent);
+  const present = await verifyCheckpoint(join(parent, name)).catch(() => undefined);
+  if (present) await replaceState(join(parent, name), { ...state, checksums: present.checksums });
+  else await writeWhole(parent, name, tensors, metadata, state);
   for (const old of (await listCheckpoints(runDir)).slice(Math.max(1, keep))) {
     await rm(old, { recursive: true, force: true });
   }
   return `${FOLDER}/${name}`;
+}
+
+async function writeWhole(
+  parent: string,
+  name: string,
+  tensors: CheckpointTensors,
+  metadata: Readonly<Record<string, string>>,
+  state: TrainingState,
+): Promise<void> {
+  const beside = join(parent, `.${name}.partial`);
+  await mkdir(beside, { recursive: true });
+  try {
+    const model = await writeSafetensors(join(beside, MODEL_NAME), tensors.parameters(), metadata, tensors);
+    const optimizerPath = join(beside, OPTIMIZER_NAME);
+    const optimizer = await writeSafetensors(optimizerPath, tensors.optimizerState(), {}, tensors);
+    await replaceState(beside, { ...state, checksums: { model, optimizer } });
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw error;
+  }
+  // What has this name and isn't whole is of no use.
+  await rm(join(parent, name), { recursive: true, force: true });
+  await rename(beside, join(parent, name));
+  await syncFolder(parent);
+}
+
+async function replaceState(folder: string, file: StateFile): Promise<void> {
+  const path = join(folder, STATE_NAME);
+  await writeFile(`${path}.partial`, `${JSON.stringify(file, null, 2)}\n`, { flush: true });
+  await rename(`${path}.partial`, path);
+  await syncFolder(folder);
 }
 
 /** Folders of a run's checkpoints, newest first. */
@@ -125,7 +142,8 @@ export async function findCheckpoint(runDir: string, warn: (line: string) => voi
   const folders = await listCheckpoints(runDir);
   for (const folder of folders) {
     try {
-      return { folder, state: await verifyCheckpoint(folder) };
+      const { checksums: _, ...state } = await verifyCheckpoint(folder);
+      return { folder, state };
     } catch (error) {
       if (!(error instanceof PssError)) throw error;
       warn(`${error.message.replace(/\.$/, '')}; trying the one before.`);
@@ -141,17 +159,17 @@ export async function restoreCheckpoint(checkpoint: Checkpoint, tensors: Checkpo
   await loadSafetensors(join(checkpoint.folder, OPTIMIZER_NAME), tensors.optimizerState(), tensors);
 }
 
-async function verifyCheckpoint(folder: string): Promise<TrainingState> {
+async function verifyCheckpoint(folder: string): Promise<StateFile> {
   const text = await readFile(join(folder, STATE_NAME), 'utf8').catch((cause: unknown) => {
     throw damaged(folder, `${STATE_NAME} can't be read`, cause);
   });
-  let parsed: z.infer<typeof stateFileSchema>;
+  let parsed: StateFile;
   try {
     parsed = stateFileSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw damaged(folder, `${STATE_NAME} isn't what it should be`, cause);
   }
-  const { checksums, ...state } = parsed;
+  const { checksums } = parsed;
   for (const [name, sha256] of [
     [MODEL_NAME, checksums.model],
     [OPTIMIZER_NAME, checksums.optimizer],
@@ -160,7 +178,7 @@ async function verifyCheckpoint(folder: string): Promise<TrainingState> {
       throw damaged(folder, `${name} differs from its checksum`);
     }
   }
-  return state;
+  return parsed;
 }
 
 async function checksum(path: string): Promise<string | undefined> {

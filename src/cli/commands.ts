@@ -17,4 +17,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Say what this machine offers, and why something is off',
     load: async () => (await import('./doctor.ts')).registerDoctor,
   },
+  {
+    name: 'train',
+    summary: 'Train a model on prepared data, or go on with a run',
+    load: async () => (await import('./train.ts')).registerTrain,
+  },
+  {
+    name: 'eval',
+    summary: 'Score prepared data with a trained model',
+    load: async () => (await import('./eval.ts')).registerEval,
+  },
 ];

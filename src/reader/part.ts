@@ -116,6 +116,7 @@ export class Part {
 /** A file handle whose reads fail at the end of the file; Arrow's reader would ask again for ever. */
 function strictReads(handle: FileHandle, path: string): FileHandle {
   const strict = {
+    fd: handle.fd,
     stat: () => handle.stat(),
     close: () => Promise.resolve(),
     read: async (buffer: Uint8Array, offset: number, length: number, position: number) => {

@@ -18,7 +18,8 @@ export class RunLog {
     this.#logger = pino(
       {
         base: null,
-        timestamp: () => `,"time":"${new Date().toISOString()}"`,
+        // Without a level the time is a line's first field, so no comma stands before it.
+        timestamp: () => `"time":"${new Date().toISOString()}"`,
         formatters: { level: () => ({}) },
       },
       this.#destination,

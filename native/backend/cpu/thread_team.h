@@ -14,6 +14,8 @@ class ThreadTeam {
   explicit ThreadTeam(int threads) : threads_(std::max(1, threads)) {}
 
   int threads() const { return threads_; }
+  // Which of the team's threads runs the calling task, for scratch memory a thread can call its own.
+  static int current() { return omp_get_thread_num(); }
 
   // Runs body(task) for task in [0, tasks), each once; neighbouring tasks tend to share a thread.
   template <typename Body>

@@ -4,7 +4,7 @@
 //   out[b] = [bottom[b] | <v_1,v_0>, <v_2,v_0>, <v_2,v_1>, ...]     D + V*(V-1)/2 floats: the strict lower
 //   triangle, row by row
 // Backward, with S the symmetric V x V matrix of pair gradients and a zero diagonal:
-//   dv_i = sum_j S[i][j] v_j;   dbottom += dout[0..D) + dv_0;   dslots[i-1] = dv_i
+//   dv_i = sum_j S[i][j] v_j;   dbottom = dout[0..D) + dv_0;   dslots[i-1] = dv_i
 //
 // The slots come from an Embedding whose lookup is fused in (never stored in the forward, gathered again in
 // the backward), or from a tensor. Each sample is one task's own: bit-identical on any number of threads.
@@ -17,23 +17,26 @@
 
 namespace pss {
 
-// Kernels for one sample. `vectors` is [Vp, Dp]: V padded to a multiple of 4 and D to a multiple of 16, with
-// zeros.
 struct InteractionShape {
-  int64_t V, D, Vp, Dp;
+  int64_t V, D;
+  int64_t Vp, Dp;  // V padded to a multiple of 4, D to whole vectors
 };
+// Throws ERR_GRAPH when V is above 64, the most that the kernels' tiles are cut for.
 InteractionShape interaction_shape(int64_t F, int64_t D);
-// Floats of scratch for dot_backward_*.
+// Floats of scratch a forward kernel needs: the Gram matrix in whole tiles.
 int64_t interaction_scratch(const InteractionShape& shape);
 
+// Kernels for one sample. `vectors` is [Vp, Dp] with zeros behind V and D.
 // pairs[V*(V-1)/2]
-void dot_forward_ref(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape);
-void dot_forward_avx512(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape);
-// dvectors [Vp, Dp] = S * vectors
-void dot_backward_ref(float* dvectors, const float* vectors, const float* dpairs, float* scratch,
-                      const InteractionShape& shape);
-void dot_backward_avx512(float* dvectors, const float* vectors, const float* dpairs, float* scratch,
-                         const InteractionShape& shape);
+void dot_forward_ref(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
+                     LookAhead next);
+void dot_forward_avx512(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
+                        LookAhead next);
+// dbottom[D] = dout[0..D) + dv_0;  dslots[F, D] = dv_1..   with dout [D | pairs]
+void dot_backward_ref(float* dbottom, float* dslots, const float* vectors, const float* dout,
+                      const InteractionShape& shape, LookAhead next);
+void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, const float* dout,
+                         const InteractionShape& shape, LookAhead next);
 
 class DotInteraction : public Op {
  public:
@@ -45,14 +48,20 @@ class DotInteraction : public Op {
   const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
-  // Fills `vectors` for sample b and asks for the lines of sample b+1.
-  void load_vectors(float* vectors, int64_t b, int64_t B) const;
+  // Fills `vectors` for sample b.
+  void load_vectors(float* vectors, int64_t b) const;
+  // What to bring near while sample b of a block that ends at `last` is worked on.
+  LookAhead ahead(int64_t b, int64_t last) const;
+  // A thread's own vectors, Gram matrix and unused gradients.
+  float* thread_scratch();
   OpContext context_;
   const Tensor* bottom_;
   const Tensor* slots_;
   const Embedding* fused_;
   Tensor* out_;
   InteractionShape shape_;
+  int64_t scratch_floats_;
+  AlignedBuffer<float> scratch_;
 };
 
 }  // namespace pss

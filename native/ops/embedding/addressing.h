@@ -5,9 +5,15 @@
 //   hash       Z = D, start = h(t, id, 0) over |M|/D rows, times D
 //   robe       start = h(t, id, c) over |M| - Z + 1 positions, or with `aligned` over |M|/Z blocks, times Z
 //   hashednet  robe with Z = 1
-// Hash families (docs/architecture.md):
-//   apd10   ((id + rowOffset_t)*A + c*B + C) mod P, then mod the range; needs ids below E_t. Public ROBE
-//   code. mix64   a 64-bit mix of (seed, t, id, c), range reduced by multiply-high; any 32-bit id.
+// Hash families; `range` is the number of different starts, all arithmetic unsigned:
+//   apd10   h = ((id + rows of earlier tables)*871205356 + c*1825252241 + 634329019) mod 2038074743;
+//           start = h mod range. The public ROBE code, bit for bit; needs ids below E_t.
+//   mix64   G = 0x9E3779B97F4A7C15; everything mod 2^64:
+//           mix(z): z ^= z >> 30; z *= 0xBF58476D1CE4E5B9; z ^= z >> 27; z *= 0x94D049BB133111EB;
+//                   z ^= z >> 31                     (Stafford's variant 13, as in SplitMix64)
+//           key = mix(seed + (t + 1)*G);  row = mix(key xor id);  h = mix(row + (c + 1)*G)
+//           start = floor(h * range / 2^64). No division; any 32-bit id. mix is a bijection, so ids of one
+//           table never share a row hash.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +38,14 @@ struct Addressing {
   int64_t unit;                      // starts are stored divided by this (D, Z or 1), so 32 bits are enough
   uint64_t range;                    // number of different starts
   std::vector<int64_t> table_sizes;  // E_t; empty when ids are raw 32-bit hashes
-  std::vector<int64_t> row_offsets;  // rows of earlier tables
+  std::vector<int64_t> row_offsets;  // rows of earlier tables; empty without table sizes
+  std::vector<uint64_t> table_keys;  // mix64's key of each table
+  uint64_t reciprocal;               // apd10: floor(2^64 / range) + 1, so that a product replaces mod range
 
   int64_t chunk_length(int64_t c) const { return c + 1 < chunks ? Z : D - c * Z; }
 };
 
-// Fills the derived fields (chunks, unit, range, row_offsets); throws ERR_GRAPH when a size makes no sense.
+// Fills the derived fields (from chunks on); throws ERR_GRAPH when a size makes no sense.
 Addressing make_addressing(EmbeddingKind kind, HashFamily hash, bool aligned, uint64_t hash_seed, int64_t T,
                            int64_t D, int64_t Z, int64_t memory_size,
                            const std::vector<int64_t>& table_sizes);
@@ -46,6 +54,10 @@ Addressing make_addressing(EmbeddingKind kind, HashFamily hash, bool aligned, ui
 // Ids must have been checked with check_ids where table sizes are known.
 void compute_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                     const Addressing& addressing);
+
+// The same bits, eight starts at a time; hashed kinds only.
+void compute_starts_avx512(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
+                           const Addressing& addressing);
 
 // Throws ERR_ID_RANGE naming row, table, id and table size when an id is beyond its table; nothing to check
 // without table sizes.

@@ -19,8 +19,17 @@ void gather_sample_ref(float* out, int64_t ld, const float* memory, const uint32
                        const Addressing& addressing);
 void gather_sample_avx512(float* out, int64_t ld, const float* memory, const uint32_t* starts,
                           const Addressing& addressing);
-// Brings the cache lines that gather_sample will read for a sample.
-void prefetch_sample(const float* memory, const uint32_t* starts, const Addressing& addressing);
+// The chunks of a sample that will be gathered soon. Kernels ask for their cache lines a few at a time
+// between arithmetic: asked for all at once they would fill the core's miss buffers and stall it.
+struct LookAhead {
+  const float* memory;
+  const uint32_t* starts;
+  int64_t count;   // chunks not asked for yet
+  int64_t unit;    // floats
+  int64_t length;  // floats of a chunk
+};
+// No chunks when `starts` is null.
+LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressing& addressing);
 
 // dmemory[|M|] += the chunks of dslots [B, T*D] (rows ld apart): the definition of the dense gradient (paper,
 // Algorithm 1).

@@ -1,0 +1,213 @@
+#include "optim/chunk_update.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace pss {
+
+namespace {
+
+// A range's scratch fits the L1 cache while there are few ranges, then the L2.
+constexpr int64_t kSmallRange = 4096, kLargeRange = 65536;
+constexpr int64_t kFewRanges = 4096, kManyRanges = 16384;
+// Even a tiny M is cut into this many ranges, so that threads have something to share.
+constexpr int64_t kLeastRanges = 64, kTinyRange = 512;
+// A sparse update walks a whole range, rather than chunk by chunk, when chunks cover this share of it.
+constexpr int64_t kSweepShare = 4;
+constexpr int64_t kTasks = 512;
+
+int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+int64_t choose_range(const Addressing& a) {
+  const int64_t wanted =
+      std::max(std::min(kLargeRange, a.memory_size / kFewRanges), a.memory_size / kManyRanges);
+  const int64_t least = std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
+  // Whole units, whole rows of rowwise-adagrad, whole cache lines; more than one unit, and no chunk over
+  // three ranges.
+  const int64_t step = std::lcm(std::lcm(a.unit, a.Z), kVector);
+  return round_up(std::max({wanted, least, 2 * a.Z}), step);
+}
+
+}  // namespace
+
+ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addressing,
+                         const OptimizerSpec& spec, bool dense, int64_t max_batch)
+    : team_(team),
+      isa_(isa),
+      addressing_(addressing),
+      spec_(spec),
+      dense_(dense),
+      rowwise_(spec.kind == OptimizerKind::kRowwiseAdagrad && addressing.Z > 1),
+      straddles_(addressing.unit < addressing.Z),
+      range_floats_(choose_range(addressing)) {
+  const Addressing& a = addressing_;
+  if (max_batch * pad_to_vector(a.T * a.D) > int64_t{UINT32_MAX}) {
+    throw Error("ERR_GRAPH", "A batch of " + std::to_string(max_batch) +
+                                 " samples has more than 2^32 floats of embeddings; make it smaller.");
+  }
+  range_units_ = range_floats_ / a.unit;
+  ranges_ = (a.memory_size + range_floats_ - 1) / range_floats_;
+  range_reciprocal_ = ~uint64_t{0} / static_cast<uint64_t>(range_units_) + 1;
+  margin_ = straddles_ ? pad_to_vector(a.Z) : 0;
+  scratch_stride_ = range_floats_ + 2 * margin_ + kVector;
+  const auto threads = static_cast<size_t>(team->threads());
+  scratch_ = AlignedBuffer<float>(threads * static_cast<size_t>(scratch_stride_));
+  if (!dense) std::fill_n(scratch_.data(), scratch_.size(), kUntouched);
+  places_ = AlignedBuffer<uint32_t>(threads * static_cast<size_t>(ranges_));
+  range_ends_ = AlignedBuffer<uint32_t>(static_cast<size_t>(ranges_));
+  records_ =
+      AlignedBuffer<ChunkRecord>(static_cast<size_t>(max_batch * a.T * a.chunks * (straddles_ ? 2 : 1)));
+}
+
+size_t ChunkUpdate::bytes() const {
+  return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes();
+}
+
+void ChunkUpdate::count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const {
+  std::fill_n(counts, ranges_, 0u);
+  const int64_t row = addressing_.T * addressing_.chunks;
+  const int64_t border = range_units_ - addressing_.Z;
+  for (int64_t k = first * row; k < last * row; k++) {
+    const int64_t range = range_of(starts[k]);
+    counts[range]++;
+    if (straddles_ && starts[k] - range * range_units_ > border) counts[range + 1]++;
+  }
+}
+
+void ChunkUpdate::place_part(const uint32_t* starts, const float* dslots, int64_t ld, int64_t first,
+                             int64_t last, uint32_t* places) {
+  const int64_t T = addressing_.T, D = addressing_.D, Z = addressing_.Z, chunks = addressing_.chunks;
+  const int64_t border = range_units_ - Z;
+  const bool short_last = chunks > 1 && D % Z != 0;
+  ChunkRecord* records = records_.data();
+  starts += first * T * chunks;
+  for (int64_t b = first; b < last; b++) {
+    for (int64_t t = 0; t < T; t++) {
+      for (int64_t c = 0; c < chunks; c++) {
+        const uint32_t start = *starts++;
+        const int64_t source = b * ld + t * D + c * Z;
+        const int64_t range = range_of(start), inside = start - range * range_units_;
+        const uint32_t mark = short_last && c + 1 == chunks ? kShortChunk : 0;
+        const uint32_t payload =
+            Z == 1 ? std::bit_cast<uint32_t>(dslots[source]) : static_cast<uint32_t>(source);
+        const int64_t position = inside * addressing_.unit + margin_;
+        records[places[range]++] = {static_cast<uint32_t>(position) | mark, payload};
+        if (straddles_ && inside > border) {
+          records[places[range + 1]++] = {static_cast<uint32_t>(position - range_floats_) | mark, payload};
+        }
+      }
+    }
+  }
+}
+
+// A stable counting sort: the parts are as many as there are threads, which doesn't show in the result.
+void ChunkUpdate::sort_records(const uint32_t* starts, const float* dslots, int64_t ld, int64_t B) {
+  const int64_t parts = team_->threads();
+  const auto places = [&](int64_t part) { return places_.data() + part * ranges_; };
+  team_->run(parts, [&](int64_t part) {
+    count_part(starts, B * part / parts, B * (part + 1) / parts, places(part));
+  });
+  uint32_t total = 0;
+  for (int64_t range = 0; range < ranges_; range++) {
+    for (int64_t part = 0; part < parts; part++) {
+      total += std::exchange(places(part)[range], total);
+    }
+    range_ends_[range] = total;
+  }
+  team_->run(parts, [&](int64_t part) {
+    place_part(starts, dslots, ld, B * part / parts, B * (part + 1) / parts, places(part));
+  });
+}
+
+ChunkUpdate::Target ChunkUpdate::target_at(const Target& target, int64_t offset) const {
+  const int64_t state_offset = rowwise_ ? offset / addressing_.Z : offset;
+  return {target.memory + offset, target.state0 ? target.state0 + state_offset : nullptr,
+          target.state1 ? target.state1 + state_offset : nullptr};
+}
+
+void ChunkUpdate::update_dense(float* gradient, int64_t n, const Target& target,
+                               const UpdateScalars& scalars) const {
+  if (rowwise_) {
+    update_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
+  } else {
+    const auto update = isa_ == Isa::kAvx512 ? update_range_avx512 : update_range_ref;
+    update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
+  }
+}
+
+void ChunkUpdate::update_touched(float* gradient, int64_t n, const Target& target,
+                                 const UpdateScalars& scalars) const {
+  if (rowwise_) {
+    update_touched_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
+  } else {
+    const auto update = isa_ == Isa::kAvx512 ? update_touched_avx512 : update_touched_ref;
+    update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
+  }
+}
+
+void ChunkUpdate::update_listed(float* gradient, int64_t n, const Target& target, const ChunkSum& sum,
+                                const UpdateScalars& scalars) const {
+  const int64_t Z = addressing_.Z;
+  for (int64_t i = 0; i < sum.count; i++) {
+    const uint32_t position = sum.records[i].position;
+    const int64_t length = position & kShortChunk ? sum.last_length : sum.length;
+    const int64_t at = int64_t{position & ~kShortChunk} - margin_;
+    int64_t first = std::max(at, int64_t{0}), last = std::min(at + length, n);
+    if (first >= last) continue;
+    if (rowwise_) {
+      first = first / Z * Z;
+      last = std::min(round_up(last, Z), n);
+    }
+    update_touched(gradient + first, last - first, target_at(target, first), scalars);
+  }
+}
+
+void ChunkUpdate::update_range(int64_t range, const Target& target, const float* dslots,
+                               const UpdateScalars& scalars) {
+  const int64_t first = range * range_floats_;
+  const int64_t n = std::min(range_floats_, addressing_.memory_size - first);
+  const uint32_t begin = range ? range_ends_[range - 1] : 0, end = range_ends_[range];
+  float* scratch = scratch_.data() + ThreadTeam::current() * scratch_stride_;
+  float* gradient = scratch + margin_;
+  const int64_t last_length = addressing_.chunk_length(addressing_.chunks - 1);
+  ChunkSum sum{records_.data() + begin,
+               end - begin,
+               dslots,
+               std::min(addressing_.Z, addressing_.D),
+               last_length,
+               nullptr};
+  const bool sweep = sum.count * sum.length * kSweepShare > n;
+  if (!dense_ && !sweep) sum.upcoming = target.memory + first - margin_;
+  if (isa_ == Isa::kAvx512) {
+    sum_chunks_avx512(scratch, sum);
+  } else {
+    sum_chunks_ref(scratch, sum);
+  }
+  const Target here = target_at(target, first);
+  if (dense_) {
+    update_dense(gradient, n, here, scalars);
+    if (sum.count) std::fill_n(gradient, n, 0.0f);
+  } else if (sweep) {
+    update_touched(gradient, n, here, scalars);
+  } else {
+    update_listed(gradient, n, here, sum, scalars);
+  }
+}
+
+void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint32_t* starts,
+                        const float* dslots, int64_t ld, int64_t B, const UpdateScalars& scalars) {
+  sort_records(starts, dslots, ld, B);
+  const Target target{memory, state0, state1};
+  const int64_t group = (ranges_ + kTasks - 1) / kTasks;
+  team_->run_dynamic((ranges_ + group - 1) / group, [&](int64_t task) {
+    const int64_t last = std::min(ranges_, (task + 1) * group);
+    for (int64_t range = task * group; range < last; range++) update_range(range, target, dslots, scalars);
+  });
+}
+
+}  // namespace pss

@@ -1,0 +1,18 @@
+import { EXIT } from '../errors.ts';
+import type { Output } from './output.ts';
+
+/**
+ * A signal that SIGINT or SIGTERM aborts, so that work can end in good order; a second one ends the process at once.
+ * @param ending what happens now, said to the person who interrupted
+ */
+export function interruptSignal(output: Output, ending: string): AbortSignal {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort();
+    output.info(`Interrupted: ${ending}; once more stops at once.`);
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return controller.signal;
+}

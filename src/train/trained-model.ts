@@ -1,0 +1,127 @@
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { EngineOptions, NativeEngine } from '../addon/addon-types.ts';
+import { findCheckpoint, MODEL_NAME } from '../checkpoint/checkpoint.ts';
+import { describeSafetensors, loadSafetensors } from '../checkpoint/safetensors.ts';
+import { PssError } from '../errors.ts';
+import type { GraphSpec } from '../graph/graph-spec.ts';
+import { decodeModelMetadata, type ModelMetadata } from '../models/model-metadata.ts';
+import { explainEngineError } from './guards.ts';
+import { sigmoid } from './sigmoid.ts';
+import { type EngineFactory, nativeEngines } from './training-run.ts';
+
+/** Rows to predict, row-major. */
+export interface PredictionRows {
+  /** [rows, N], transformed as the training data were (see `denseProfile`). */
+  readonly dense: Float32Array;
+  /** [rows, T], ids as in the training data. */
+  readonly sparse: Uint32Array;
+}
+
+/** A trained model in memory, ready to score rows. */
+export interface TrainedModel {
+  /** What the model's data look like: N, T, kind of ids, dense profile. */
+  readonly facts: ModelMetadata['facts'];
+  /**
+   * Click probabilities [rows]. Calls run one after another.
+   * @throws PssError ERR_ROWS when the arrays don't hold the same number of rows, ERR_ID_RANGE for an id beyond its table
+   */
+  predict(rows: PredictionRows): Promise<Float32Array>;
+  /** Frees the model; may be called twice. */
+  dispose(): Promise<void>;
+}
+
+export interface LoadModelOptions {
+  /** Default: one for each core. */
+  readonly threads?: number;
+  /** Most rows scored at once; default 16,384. */
+  readonly batchSize?: number;
+  /** What compiles models; default the native addon. */
+  readonly engines?: EngineFactory;
+}
+
+/**
+ * Loads a trained model.
+ * @param path a run's directory (its newest undamaged checkpoint) or a model.safetensors
+ * @throws PssError when there is no model, or it was written by something else than pss
+ */
+export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<TrainedModel> {
+  const file = await modelFile(path);
+  const { graph, facts } = await readModelMetadata(file);
+  const { threads = availableParallelism(), batchSize = 16_384, engines = nativeEngines() } = options;
+  const engine = await openForScoring(file, graph, { threads, batchSize, engines });
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    facts,
+    predict: ({ dense, sparse }) => {
+      const count = dense.length / facts.numDense;
+      if (!Number.isInteger(count) || sparse.length !== count * facts.numTables) {
+        return Promise.reject(wrongRows(dense, sparse, facts));
+      }
+      const scored = last.then(() => score(engine, dense, sparse, count));
+      last = scored.catch(() => undefined);
+      return scored;
+    },
+    dispose: () => engine.dispose(),
+  };
+}
+
+/** The metadata of a model file written by pss. @throws PssError ERR_MODEL_FILE when it has none */
+export async function readModelMetadata(file: string): Promise<ModelMetadata> {
+  const metadata = decodeModelMetadata((await describeSafetensors(file)).metadata, file);
+  if (metadata) return metadata;
+  throw new PssError(
+    'ERR_MODEL_FILE',
+    `${file} holds weights only, without the model they belong to; give a model.safetensors written by pss, or evaluate it with --config.`,
+  );
+}
+
+/** The model file of a run's newest undamaged checkpoint, or the file itself. */
+export async function modelFile(path: string, warn: (line: string) => void = () => {}): Promise<string> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info?.isDirectory()) return path;
+  return join((await findCheckpoint(path, warn)).folder, MODEL_NAME);
+}
+
+/** An engine that scores with the weights of a file. */
+export async function openForScoring(
+  file: string,
+  graph: GraphSpec,
+  options: { readonly threads: number; readonly batchSize: number; readonly engines: EngineFactory },
+): Promise<NativeEngine> {
+  const engine = options.engines.createEngine(graph, scoringOptions(options));
+  try {
+    await loadSafetensors(file, engine.parameters(), engine);
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
+  return engine;
+}
+
+function scoringOptions({ threads, batchSize }: { threads: number; batchSize: number }): EngineOptions {
+  const optimizer = { kind: 'sgd', beta1: 0, beta2: 0, epsilon: 0, initialAccumulator: 0 } as const;
+  return { batchSize, threads, seed: 0, optimizer, isa: 'auto', training: false };
+}
+
+async function score(
+  engine: NativeEngine,
+  dense: Float32Array,
+  sparse: Uint32Array,
+  count: number,
+): Promise<Float32Array> {
+  try {
+    const logits = await engine.predict({ labels: new Uint8Array(count), dense, sparse });
+    return logits.map(sigmoid);
+  } catch (error) {
+    throw explainEngineError(error);
+  }
+}
+
+function wrongRows(dense: Float32Array, sparse: Uint32Array, facts: ModelMetadata['facts']): PssError {
+  return new PssError(
+    'ERR_ROWS',
+    `Got ${dense.length} dense values and ${sparse.length} ids; give ${facts.numDense} and ${facts.numTables} for each row.`,
+  );
+}
