@@ -1,9 +1,11 @@
 #include <napi.h>
 
+#include "addon/criteo_binding.h"
+
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  (void)env;
+  pss::addon::register_criteo(env, exports);
   return exports;
 }
 
