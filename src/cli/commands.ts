@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+
+/** Adds one command, with its options, its action and a help text that ends in an example, to the program. */
+export type Register = (program: Command) => void;
+
+interface CommandEntry {
+  readonly name: string;
+  /** One line for `pss --help`. */
+  readonly summary: string;
+  readonly load: () => Promise<Register>;
+}
+
+/** Every command, in the order of `pss --help`. A command's file is loaded only when it is called. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'doctor',
+    summary: 'Say what this machine offers, and why something is off',
+    load: async () => (await import('./doctor.ts')).registerDoctor,
+  },
+];

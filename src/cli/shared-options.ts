@@ -1,0 +1,40 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS, type LogLevel } from './output.ts';
+
+/** Options that every command has; `main` adds them. */
+export interface SharedOptions {
+  readonly logLevel: LogLevel;
+  readonly quiet: boolean;
+}
+
+/** Adds the options of `SharedOptions` to a command and the commands below it. */
+export function addSharedOptions(command: Command): void {
+  if (command.commands.length > 0) {
+    for (const child of command.commands) addSharedOptions(child);
+    return;
+  }
+  command
+    .addOption(new Option('--log-level <level>', 'how much to say').choices(LOG_LEVELS).default('info'))
+    .option('--quiet', 'no progress: only warnings, errors and results', false);
+}
+
+/** The text a command's help ends with: how to call it, so that it works when pasted. */
+export function exampleHelp(...lines: readonly string[]): string {
+  return `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+/** Argument parser of an option that takes a whole number of at least `minimum`. */
+export function wholeNumber(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < minimum) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}.`);
+    }
+    return value;
+  };
+}
+
+/** Argument parser of an option that may be given several times. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}

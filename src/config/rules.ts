@@ -1,0 +1,133 @@
+import type { Problem } from './problems.ts';
+import type { CheckedConfig, Config, EmbeddingConfig } from './schema.ts';
+
+/** Fills in what follows from other keys: the name, the chunk size of kinds that have no choice, lists of one path. */
+export function resolve(checked: CheckedConfig, defaultName: string): Config {
+  const { kind, dim, compression, memorySize, chunkSize, ...embedding } = checked.embedding;
+  const { targetAuc, ...train } = checked.train;
+  return {
+    name: checked.name ?? defaultName,
+    seed: checked.seed,
+    data: { ...checked.data, train: asList(checked.data.train), eval: asList(checked.data.eval) },
+    embedding: {
+      kind,
+      dim,
+      ...(compression === undefined ? {} : { compression }),
+      ...(memorySize === undefined ? {} : { memorySize }),
+      chunkSize: chunkSize ?? impliedChunkSize(kind, dim),
+      ...embedding,
+    },
+    model: checked.model,
+    optimizer: checked.optimizer,
+    train: { ...train, ...(targetAuc === undefined ? {} : { targetAuc }) },
+    device: checked.device,
+    precision: checked.precision,
+    threads: checked.threads,
+  };
+}
+
+/** What is wrong between keys that are each right on their own. */
+export function ruleProblems(config: Config): Problem[] {
+  return [...embeddingProblems(config.embedding), ...modelProblems(config), ...scheduleProblems(config)];
+}
+
+/** Largest chunk that is a good default: the paper's best Z at every compression it tried. */
+const DEFAULT_CHUNK = 32;
+
+function impliedChunkSize(kind: EmbeddingConfig['kind'], dim: number): number {
+  if (kind === 'hashednet') return 1;
+  return kind === 'robe' ? Math.min(DEFAULT_CHUNK, dim) : dim;
+}
+
+function embeddingProblems(embedding: EmbeddingConfig): Problem[] {
+  const { kind, dim, compression, memorySize, chunkSize, hash, aligned } = embedding;
+  const problems: Problem[] = [];
+  const add = (key: string, text: string) => problems.push({ path: ['embedding', key], text });
+
+  if (kind === 'full') {
+    for (const [key, value] of Object.entries({ compression, memorySize })) {
+      if (value !== undefined)
+        add(
+          key,
+          `embedding.${key} has no meaning with kind full, which stores every row; leave it out or set it to null`,
+        );
+    }
+  } else if (compression !== undefined && memorySize !== undefined) {
+    add(
+      'memorySize',
+      'embedding.compression and embedding.memorySize say the same thing; keep one and set the other to null',
+    );
+  } else if (compression === undefined && memorySize === undefined) {
+    add('kind', `embedding.kind ${kind} needs embedding.compression or embedding.memorySize; add one`);
+  }
+
+  if (kind === 'robe' && chunkSize > dim) {
+    add('chunkSize', `embedding.chunkSize is ${chunkSize} but must be at most embedding.dim, ${dim}`);
+  } else if (kind !== 'robe' && chunkSize !== impliedChunkSize(kind, dim)) {
+    add(
+      'chunkSize',
+      `embedding.chunkSize is for kind robe; leave it out with ${kind}, where it is always ${impliedChunkSize(kind, dim)}`,
+    );
+  }
+  if (memorySize !== undefined && kind !== 'full' && memorySize < chunkSize) {
+    add(
+      'memorySize',
+      `embedding.memorySize is ${memorySize} but must hold at least one chunk of ${chunkSize} floats`,
+    );
+  }
+  if (hash === 'apd10' && kind !== 'robe' && kind !== 'hashednet') {
+    add('hash', `embedding.hash apd10 is for kinds robe and hashednet; use mix64 with ${kind}`);
+  }
+  if (aligned && kind !== 'robe') {
+    add('aligned', `embedding.aligned is for kind robe; leave it out with ${kind}`);
+  } else if (aligned && hash === 'apd10') {
+    add('aligned', 'embedding.aligned needs hash mix64; the chunks of apd10 start anywhere');
+  }
+  return problems;
+}
+
+function modelProblems({ model, embedding }: Config): Problem[] {
+  const problems: Problem[] = [];
+  const bottom = model.bottomMlp.at(-1);
+  const top = model.topMlp.at(-1);
+  if (bottom !== embedding.dim) {
+    problems.push({
+      path: ['model', 'bottomMlp'],
+      text: `model.bottomMlp ends in ${bottom} but must end in embedding.dim, ${embedding.dim}, to meet the embeddings`,
+    });
+  }
+  if (top !== 1) {
+    problems.push({
+      path: ['model', 'topMlp'],
+      text: `model.topMlp ends in ${top} but must end in 1, the logit`,
+    });
+  }
+  return problems;
+}
+
+function scheduleProblems({ optimizer, train, data }: Config): Problem[] {
+  const problems: Problem[] = [];
+  if (optimizer.decaySteps > 0 && optimizer.decayStart < optimizer.warmupSteps) {
+    problems.push({
+      path: ['optimizer', 'decayStart'],
+      text: `optimizer.decayStart is ${optimizer.decayStart} but decay can't begin before warm-up ends at step ${optimizer.warmupSteps}`,
+    });
+  }
+  if (train.stopAtTarget && train.targetAuc === undefined) {
+    problems.push({
+      path: ['train', 'stopAtTarget'],
+      text: 'train.stopAtTarget needs train.targetAuc; add it',
+    });
+  }
+  if (data.shuffle !== 'none' && data.shuffleWindow < data.batchSize) {
+    problems.push({
+      path: ['data', 'shuffleWindow'],
+      text: `data.shuffleWindow is ${data.shuffleWindow} but must hold at least one batch of ${data.batchSize} rows`,
+    });
+  }
+  return problems;
+}
+
+function asList(paths: string | string[]): string[] {
+  return typeof paths === 'string' ? [paths] : paths;
+}

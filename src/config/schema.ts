@@ -1,0 +1,188 @@
+import { z } from 'zod';
+
+/** What the contract names but this version doesn't hold: asked for by name, they get a sentence of their own. */
+const NOT_YET: Readonly<Record<string, readonly string[]>> = {
+  'embedding.kind': ['qr', 'jlt', 'md', 'tt'],
+  'model.kind': ['dcn', 'autoint', 'deepfm', 'xdeepfm', 'fibinet'],
+  precision: ['bf16'],
+  device: ['cuda'],
+};
+
+/** One of `values`; a value of `NOT_YET[path]` is told apart from a misspelling. */
+function choice<const T extends readonly [string, ...string[]]>(path: string, values: T) {
+  return z.enum(values, {
+    error: (issue) => {
+      const value = String(issue.input);
+      const planned = NOT_YET[path]?.includes(value.replace(/^cuda:\d+$/, 'cuda')) ?? false;
+      const list = values.join(', ');
+      return planned
+        ? `"${value}" isn't available in this version; use ${values.length > 1 ? `one of ${list}` : list}`
+        : undefined;
+    },
+  });
+}
+
+const positive = z.int().positive();
+const count = z.int().nonnegative();
+const rate = z.number().positive();
+const decay = z.number().min(0).lt(1);
+const pathList = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+/** Longest layer; a typo such as 512256 fails here instead of asking for terabytes. */
+const MAX_LAYER = 65_536;
+const layers = z.array(positive.max(MAX_LAYER)).min(1);
+
+const data = z.strictObject({
+  train: pathList,
+  eval: pathList,
+  batchSize: positive.max(1_048_576).default(2048),
+  evalBatchSize: positive.max(1_048_576).default(16_384),
+  shuffle: z.enum(['none', 'batches', 'rows']).default('rows'),
+  shuffleWindow: positive.max(16_777_216).default(524_288),
+});
+
+const embedding = z.strictObject({
+  kind: choice('embedding.kind', ['full', 'hash', 'robe', 'hashednet']),
+  dim: positive.max(4096),
+  compression: z.number().min(1).optional(),
+  memorySize: positive.max(2 ** 40).optional(),
+  chunkSize: positive.optional(),
+  hash: z.enum(['mix64', 'apd10']).default('mix64'),
+  aligned: z.boolean().default(false),
+  gradient: z.enum(['auto', 'dense', 'sparse']).default('auto'),
+});
+
+const model = z.strictObject({
+  kind: choice('model.kind', ['dlrm']).default('dlrm'),
+  bottomMlp: layers,
+  topMlp: layers,
+});
+
+const optimizer = z.strictObject({
+  kind: z.enum(['sgd', 'adagrad', 'rowwise-adagrad', 'adam']).default('sgd'),
+  learningRate: rate,
+  warmupSteps: count.default(0),
+  decayStart: count.default(0),
+  decaySteps: count.default(0),
+  decayPower: rate.default(2),
+  beta1: decay.default(0.9),
+  beta2: decay.default(0.999),
+  epsilon: rate.default(1e-8),
+  initialAccumulator: z.number().nonnegative().default(0),
+});
+
+const train = z.strictObject({
+  epochs: z.number().positive().default(1),
+  evalEvery: count.default(0),
+  targetAuc: z.number().gt(0.5).lt(1).optional(),
+  stopAtTarget: z.boolean().default(false),
+  checkpointEvery: count.default(0),
+  logEvery: positive.default(100),
+  keepCheckpoints: positive.default(2),
+});
+
+/** Every key of a configuration file, its type, its range and its default: the one place that says so. */
+export const configSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, {
+      error: 'must be letters, digits, dots, dashes and underscores, for it names the run folder',
+    })
+    .max(100)
+    .optional(),
+  seed: count.max(2 ** 32 - 1).default(1),
+  data,
+  embedding,
+  model,
+  optimizer,
+  train: train.prefault({}),
+  device: choice('device', ['auto', 'cpu']).default('auto'),
+  precision: choice('precision', ['f32']).default('f32'),
+  threads: z.union([z.literal('auto'), positive.max(1024)]).default('auto'),
+});
+
+/** A configuration with its types checked and its defaults in, before the derived values and the cross-field rules. */
+export type CheckedConfig = z.output<typeof configSchema>;
+
+/** A configuration in which nothing is left to choose but `auto`; every key is present but the optional ones. */
+export interface Config {
+  /** Names the run folder; the file's own name when it says none. */
+  readonly name: string;
+  /** 0 to 2³² − 1. */
+  readonly seed: number;
+  readonly data: DataConfig;
+  readonly embedding: EmbeddingConfig;
+  readonly model: ModelConfig;
+  readonly optimizer: OptimizerConfig;
+  readonly train: TrainConfig;
+  readonly device: 'auto' | 'cpu';
+  readonly precision: 'f32';
+  readonly threads: 'auto' | number;
+}
+
+export interface DataConfig {
+  /** Patterns as written (see `expandDataPaths`), relative to the current directory. */
+  readonly train: readonly string[];
+  readonly eval: readonly string[];
+  /** Rows of a training step. */
+  readonly batchSize: number;
+  readonly evalBatchSize: number;
+  readonly shuffle: 'none' | 'batches' | 'rows';
+  /** Rows among which `batches` and `rows` shuffle. */
+  readonly shuffleWindow: number;
+}
+
+export interface EmbeddingConfig {
+  readonly kind: 'full' | 'hash' | 'robe' | 'hashednet';
+  /** D */
+  readonly dim: number;
+  /** Σ E_t·D / |M|. Exactly one of `compression` and `memorySize` is set, and neither for `full`. */
+  readonly compression?: number;
+  /** |M| in floats. */
+  readonly memorySize?: number;
+  /** Z in floats: `dim` for full and hash, 1 for hashednet. */
+  readonly chunkSize: number;
+  readonly hash: 'mix64' | 'apd10';
+  /** Chunks start on multiples of Z (mix64 only). */
+  readonly aligned: boolean;
+  readonly gradient: 'auto' | 'dense' | 'sparse';
+}
+
+export interface ModelConfig {
+  readonly kind: 'dlrm';
+  /** Output sizes of the layers over the dense features; the last is `embedding.dim`. */
+  readonly bottomMlp: readonly number[];
+  /** Output sizes of the layers over the interaction; the last is 1. */
+  readonly topMlp: readonly number[];
+}
+
+export interface OptimizerConfig {
+  readonly kind: 'sgd' | 'adagrad' | 'rowwise-adagrad' | 'adam';
+  readonly learningRate: number;
+  /** Steps of linear warm-up; 0 for none. */
+  readonly warmupSteps: number;
+  /** Step at which polynomial decay begins; means nothing while `decaySteps` is 0. */
+  readonly decayStart: number;
+  /** Steps the decay takes; 0 for none. */
+  readonly decaySteps: number;
+  readonly decayPower: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Adagrad's accumulator before the first step. */
+  readonly initialAccumulator: number;
+}
+
+export interface TrainConfig {
+  /** May be fractional. */
+  readonly epochs: number;
+  /** Steps between evaluations; 0 for one at the end only. */
+  readonly evalEvery: number;
+  readonly targetAuc?: number;
+  readonly stopAtTarget: boolean;
+  /** Steps between checkpoints; 0 for one at the end only. */
+  readonly checkpointEvery: number;
+  /** Steps between `step` events of the run log. */
+  readonly logEvery: number;
+  /** Checkpoints kept, the newest first. */
+  readonly keepCheckpoints: number;
+}
