@@ -18,7 +18,7 @@ const RICH: MachineSources = {
   machineInfo: () => ({
     cpu: 'Some CPU',
     cores: 8,
-    features: ['avx2', 'avx512', 'amx_bf16'],
+    features: ['avx2', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'amx_bf16'],
     onednn: '2.6.3 (avx512_core)',
     compiler: 'g++ 12.2.0',
   }),
