@@ -32,4 +32,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Score prepared data with a trained model',
     load: async () => (await import('./eval.ts')).registerEval,
   },
+  {
+    name: 'bench',
+    summary: 'Time training steps and predictions against what this machine can do',
+    load: async () => (await import('./bench.ts')).registerBench,
+  },
 ];

@@ -1,0 +1,79 @@
+import { type Config, parseConfig } from '../config/config.ts';
+import { UsageError } from '../errors.ts';
+import { buildModel, type Model } from '../models/build-model.ts';
+
+/** Rows of the tables of Criteo Terabyte, capped at 40,000,000 (MLPerf), and of Criteo Kaggle; contiguous ids. */
+const TERABYTE_SIZES = [
+  40000000, 39060, 17295, 7424, 20265, 3, 7122, 1543, 63, 40000000, 3067956, 405282, 10, 2209, 11938, 155, 4,
+  976, 14, 40000000, 40000000, 40000000, 590152, 12973, 108, 36,
+];
+const KAGGLE_SIZES = [
+  1460, 583, 10131227, 2202608, 305, 24, 12517, 633, 3, 93145, 5683, 8351593, 3194, 27, 14992, 5461306, 10,
+  5652, 2173, 4, 7046547, 18, 15, 286181, 105, 142572,
+];
+
+/** The models the paper times, as DLRM's authors and MLPerf train them. */
+const WORKLOADS = {
+  tb: {
+    sizes: TERABYTE_SIZES,
+    memorySize: 2_604_800,
+    yaml: `
+embedding: { kind: robe, dim: 128, chunkSize: 32 }
+model: { kind: dlrm, bottomMlp: [512, 256, 128], topMlp: [1024, 1024, 512, 256, 1] }
+optimizer: { kind: sgd, learningRate: 1.0 }`,
+  },
+  kaggle: {
+    sizes: KAGGLE_SIZES,
+    memorySize: 540_000,
+    yaml: `
+embedding: { kind: robe, dim: 16, chunkSize: 16 }
+model: { kind: dlrm, bottomMlp: [512, 256, 64, 16], topMlp: [512, 256, 1] }
+optimizer: { kind: sgd, learningRate: 0.1 }`,
+  },
+} as const;
+
+/** Name of a case: workload and batch size. */
+export const STEP_CASES = ['tb-2048', 'kaggle-2048', 'kaggle-128'] as const;
+export const INFERENCE_CASES = ['tb-16384', 'kaggle-16384'] as const;
+
+export interface BenchCase {
+  readonly name: string;
+  readonly batchSize: number;
+  /** E_t, from which ids are drawn. */
+  readonly tableSizes: readonly number[];
+  readonly config: Config;
+  readonly model: Model;
+}
+
+/**
+ * A case by name, with the size of M and anything else of its config changed on request.
+ * @throws UsageError ERR_BENCH for an unknown name, ERR_CONFIG for settings that don't fit
+ */
+export function benchCase(
+  name: string,
+  known: readonly string[],
+  options: { memorySize?: number; sets?: readonly string[] } = {},
+): BenchCase {
+  const [workloadName, batch] = name.split('-');
+  const workload = WORKLOADS[workloadName as keyof typeof WORKLOADS];
+  if (!known.includes(name) || !workload) {
+    throw new UsageError('ERR_BENCH', `There is no case "${name}" here; use one of ${known.join(', ')}.`);
+  }
+  const batchSize = Number(batch);
+  const sizeless = (options.sets ?? []).some((set) =>
+    /^embedding\.(kind=full|compression=|memorySize=)/.test(set),
+  );
+  const sets = [
+    `data.batchSize=${batchSize}`,
+    ...(sizeless ? [] : [`embedding.memorySize=${options.memorySize ?? workload.memorySize}`]),
+    ...(options.sets ?? []),
+  ];
+  const config = parseConfig(`data: { train: none, eval: none }${workload.yaml}\n`, `case ${name}`, sets);
+  const model = buildModel(config, {
+    numDense: 13,
+    numTables: workload.sizes.length,
+    ids: 'vocab',
+    tableSizes: workload.sizes,
+  });
+  return { name, batchSize, tableSizes: workload.sizes, config, model };
+}

@@ -1,0 +1,102 @@
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import { loadAddon } from '../addon/load.ts';
+import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
+import { measurePeak } from '../bench/gated-samples.ts';
+import { type BenchRow, benchStep } from '../bench/step.ts';
+import { PssError } from '../errors.ts';
+import { createOutput, type Output } from './output.ts';
+import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
+
+interface BenchOptions extends SharedOptions {
+  readonly case: readonly string[];
+  readonly memorySize?: number;
+  readonly gradient?: string;
+  readonly set: readonly string[];
+  readonly threads?: number;
+  readonly samples: number;
+  readonly json?: string;
+}
+
+const BENCHES = [
+  { name: 'step', cases: STEP_CASES, description: 'Times whole training steps on synthetic rows' },
+  { name: 'inference', cases: INFERENCE_CASES, description: 'Times predictions on synthetic rows' },
+] as const;
+
+/** `pss bench` */
+export function registerBench(program: Command): void {
+  const bench = program
+    .command('bench')
+    .summary('Time training steps and predictions against what this machine can do')
+    .description(
+      "Times the engine against this machine's roofline: the rate of float32 multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected.",
+    )
+    .addHelpText('after', exampleHelp('pss bench step --case kaggle-2048'));
+  for (const { name, cases, description } of BENCHES) {
+    bench
+      .command(name)
+      .description(`${description}, split into parts.`)
+      .option('--case <name>', `${cases.join(' | ')}; may be repeated (default: all)`, collect, [])
+      .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
+      .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
+      .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
+      .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
+      .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
+      .option('--json <file>', 'also write one JSON object a row to this file')
+      .addHelpText('after', exampleHelp(`pss bench ${name} --case ${cases[0]}`))
+      .action((options: BenchOptions) => runBench(name, cases, options));
+  }
+}
+
+async function runBench(
+  name: 'step' | 'inference',
+  known: readonly string[],
+  options: BenchOptions,
+): Promise<void> {
+  const output = createOutput(options);
+  const sets = [...options.set, ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : [])];
+  const chosen = options.case.length > 0 ? options.case : known;
+  const cases = chosen.map((each) =>
+    benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
+  );
+  const addon = loadAddon();
+  const peak = measurePeak(addon, options.threads ?? availableParallelism());
+  output.info(`Peak: ${peak.gflops.toFixed(0)} GFLOP/s of float32 multiply-adds on ${peak.threads} threads.`);
+  const rows: BenchRow[] = [];
+  for (const benchmark of cases) {
+    output.info(`${benchmark.name} ...`);
+    const row = await benchStep(addon, name, benchmark, peak, options.samples);
+    if (row.samples === 0) {
+      throw new PssError(
+        'ERR_BUSY_MACHINE',
+        `The machine was too busy for a single undisturbed sample of ${benchmark.name}; stop other work and try again.`,
+      );
+    }
+    rows.push(row);
+  }
+  printRows(output, rows);
+  if (options.json) writeFileSync(options.json, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}
+
+function printRows(output: Output, rows: readonly BenchRow[]): void {
+  output.result(
+    'case           |M|         ms/step   samples/s  roofline ms  of roofline  samples (rejected)',
+  );
+  for (const row of rows) {
+    output.result(
+      [
+        row.case.padEnd(14),
+        String(row.memorySize).padEnd(11),
+        row.medianMs.toFixed(3).padStart(7),
+        row.samplesPerSecond.toFixed(0).padStart(11),
+        row.rooflineMs.toFixed(3).padStart(12),
+        `${(row.rooflineFraction * 100).toFixed(1)}%`.padStart(12),
+        `${row.samples} (${row.rejected})`.padStart(19),
+      ].join(' '),
+    );
+    for (const [part, milliseconds] of Object.entries(row.parts)) {
+      output.result(`  ${part.padEnd(24)} ${milliseconds.toFixed(3).padStart(8)}`);
+    }
+  }
+}
