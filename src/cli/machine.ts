@@ -118,7 +118,8 @@ function checkFeatures(features: readonly string[]): Check {
   return {
     ...check,
     state: 'off',
-    advice: 'Without AVX-512 (f, bw, dq, vl) the embedding work runs in plain loops, with the same results but slower.',
+    advice:
+      'Without AVX-512 (f, bw, dq, vl) the embedding work runs in plain loops, with the same results but slower.',
   };
 }
 

@@ -177,7 +177,8 @@ class FakeEngine implements NativeEngine {
 
 function fingerprint(batch: NativeBatch): number {
   let sum = 0;
-  for (let i = 0; i < batch.dense.length; i++) sum = (Math.imul(sum, 31) + (batch.dense[i] as number) * 1e4) | 0;
+  for (let i = 0; i < batch.dense.length; i++)
+    sum = (Math.imul(sum, 31) + (batch.dense[i] as number) * 1e4) | 0;
   for (let i = 0; i < batch.sparse.length; i++) sum = (Math.imul(sum, 31) + (batch.sparse[i] as number)) | 0;
   return sum;
 }
