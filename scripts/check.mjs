@@ -7,6 +7,8 @@ import { listFiles, root } from './staleness.mjs';
 
 const CLANG_FORMAT = 'clang-format-19';
 
+const COLORS = process.stdout.isTTY ? [] : ['--colors=off'];
+
 /** Runs a command with its output shown; true when it succeeds. */
 function passes(name, command, args) {
   say(`${name} ...`);
@@ -32,7 +34,7 @@ function listsNothing(name, complaints) {
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const results = [
-  passes('lint and formatting', bin('biome'), ['ci', '--error-on-warnings', '.']),
+  passes('lint and formatting', bin('biome'), ['ci', '--error-on-warnings', ...COLORS, '.']),
   passes('types', bin('tsc'), ['-p', 'tsconfig.json']),
   formatsNativeCode(),
   listsNothing('layers', checkLayers()),

@@ -52,7 +52,7 @@ function packagesMatchLock() {
 function buildAddon() {
   const stamp = 'build/native-inputs.sha256';
   const inputs = fingerprint(['native', 'CMakeLists.txt'], [process.arch, napiVersions()]);
-  if (isFresh(ADDON, stamp, inputs) && addonLoads()) return;
+  if (isFresh(ADDON, stamp, inputs) && loadFailure() === undefined) return;
   ensureSystemPackages();
   dropMovedBuild();
   say('Building the native addon (a minute or two the first time) ...');
@@ -60,6 +60,12 @@ function buildAddon() {
     env: { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
     advice: 'mend what the compiler names above; docs/dependencies.md has the versions needed',
   });
+  const failure = loadFailure();
+  if (failure !== undefined) {
+    throw new SetupError(
+      `The native addon was built but doesn't load (${failure}); delete build/ and start again.`,
+    );
+  }
   writeStamp(stamp, inputs);
 }
 
@@ -70,13 +76,13 @@ function napiVersions() {
     .join();
 }
 
-/** False after a system upgrade that took a library away, for example. */
-function addonLoads() {
+/** Why the addon doesn't load, as after a system upgrade that took a library away; undefined when it does. */
+function loadFailure() {
   try {
     createRequire(import.meta.url)(join(root, ADDON));
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error.message;
   }
 }
 

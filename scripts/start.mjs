@@ -33,7 +33,7 @@ function prepareSlice() {
 function trainAndEvaluate() {
   const run = newRunFolder();
   return (
-    announce('Training a DLRM with embeddings compressed 20 times (configs/smoke.yaml) ...') ||
+    announce('Training a DLRM with embeddings compressed 50 times (configs/smoke.yaml) ...') ||
     pss('train', '--config', 'configs/smoke.yaml', '--run-dir', run) ||
     announce('Evaluating the trained model on the held-out rows ...') ||
     pss('eval', '--run', run) ||

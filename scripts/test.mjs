@@ -94,7 +94,8 @@ function forgottenRuns(file) {
 function judge({ text, code, signal, timedOut, forgotten }) {
   const count = (word) => Number(text.match(new RegExp(`^\\s*${word}:\\s+(\\d+)\\s*$`, 'm'))?.[1] ?? 0);
   const total = count('Total');
-  const reasons = text.split('\n').filter((line) => line.startsWith('skipped: '));
+  // Said while a suite runs, it follows that suite's name and marks on the same line.
+  const reasons = [...text.matchAll(/(?:^|\s)(skipped: .+)$/gm)].map(([, reason]) => reason);
   const skippedByUvu = count('Skipped');
   // A test that finds out only while running that it can't do its work says so and returns: uvu counts it as passed.
   const skippedWithin = Math.min(Math.max(0, reasons.length - skippedByUvu), count('Passed'));
@@ -109,7 +110,9 @@ function judge({ text, code, signal, timedOut, forgotten }) {
     : signal
       ? `died of ${signal}`
       : total + skippedByUvu === 0
-        ? 'ran no test (is .run() missing?)'
+        ? code === 0
+          ? 'ran no test (is .run() missing?)'
+          : `exited with code ${code} before its tests had ended`
         : forgotten > 0
           ? `has ${forgotten === 1 ? 'a suite' : `${forgotten} suites`} without .run()`
           : code !== 0 && counts.failed === 0

@@ -13,6 +13,11 @@ interface CommandEntry {
 /** Every command, in the order of `pss --help`. A command's file is loaded only when it is called. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'prepare',
+    summary: 'Turn raw Criteo text into shards',
+    load: async () => (await import('./prepare.ts')).registerPrepare,
+  },
+  {
     name: 'doctor',
     summary: 'Say what this machine offers, and why something is off',
     load: async () => (await import('./doctor.ts')).registerDoctor,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, PssError } from '../errors.ts';
+import { PSS_VERSION } from '../version.ts';
 import { COMMANDS } from './commands.ts';
 import { addSharedOptions, exampleHelp } from './shared-options.ts';
 
@@ -24,12 +24,9 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** The program with the command that `args` call in full and the others by name only, which keeps start-up short. */
 async function buildProgram(args: readonly string[]): Promise<Command> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('pss')
     .description('Trains click-through-rate models whose embedding tables are compressed up to 10,000 times.')
-    .version(version)
+    .version(PSS_VERSION)
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'pss: ')) })

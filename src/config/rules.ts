@@ -31,7 +31,7 @@ export function ruleProblems(config: Config): Problem[] {
   return [...embeddingProblems(config.embedding), ...modelProblems(config), ...scheduleProblems(config)];
 }
 
-/** Largest chunk that is a good default: the paper's best Z at every compression it tried. */
+/** The largest Z of the paper's measurements (Table 2): fewest hashes, longest runs of consecutive floats. */
 const DEFAULT_CHUNK = 32;
 
 function impliedChunkSize(kind: EmbeddingConfig['kind'], dim: number): number {

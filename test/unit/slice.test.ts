@@ -8,7 +8,7 @@ import { repositoryRoot } from '../helpers/shared-folder.ts';
 const test = suite('slice');
 const committed = readFileSync(join(repositoryRoot, 'data', 'criteo-slice.tsv'), 'utf8');
 const rows = committed
-  .trimEnd()
+  .slice(0, -1)
   .split('\n')
   .map((line) => line.split('\t'));
 

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { StoredFile } from '../manifest/manifest.ts';
+
+/** A new file whose size and checksum are known when it is closed, by when it is on the disk. */
+export class StoredFileWriter {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  #sizeBytes = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  static async create(path: string): Promise<StoredFileWriter> {
+    return new StoredFileWriter(path, await open(path, 'wx'));
+  }
+
+  /** The chunks may be changed once the promise has settled. */
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    // The disk and the checksum work on the same bytes at the same time.
+    const written = this.#writeAll(chunks);
+    for (const chunk of chunks) {
+      this.#hash.update(chunk);
+      this.#sizeBytes += chunk.byteLength;
+    }
+    await written;
+  }
+
+  async #writeAll(chunks: readonly Uint8Array[]): Promise<void> {
+    let left = [...chunks];
+    while (left.length > 0) {
+      let { bytesWritten } = await this.#handle.writev(left);
+      left = left.flatMap((chunk) => {
+        const taken = Math.min(bytesWritten, chunk.byteLength);
+        bytesWritten -= taken;
+        return taken === chunk.byteLength ? [] : [chunk.subarray(taken)];
+      });
+    }
+  }
+
+  async finish(rows: number): Promise<StoredFile> {
+    await this.#handle.sync();
+    await this.#handle.close();
+    return {
+      name: basename(this.#path),
+      rows,
+      sizeBytes: this.#sizeBytes,
+      sha256: this.#hash.digest('hex'),
+    };
+  }
+
+  /** Closes the file as it is. */
+  async abandon(): Promise<void> {
+    await this.#handle.close();
+  }
+}
