@@ -84,7 +84,12 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
   using Link = std::shared_ptr<ReaderLink>;
   static void settle(Napi::Env env, Napi::Function, Link* link, void*) {
     CriteoReader* reader = (*link)->reader;
-    if (env != nullptr && reader != nullptr) reader->answer();
+    if (env == nullptr || reader == nullptr) return;
+    try {
+      reader->answer();
+    } catch (const Napi::Error&) {
+      // A worker thread that is being terminated runs no JavaScript any more, so there is nobody left to answer.
+    }
   }
   static void forget_link(Napi::Env, void*, Link* link) { delete link; }
   using Notifier = Napi::TypedThreadSafeFunction<Link, void, settle>;
