@@ -107,11 +107,16 @@ export class GraphBuilder {
     );
   }
 
-  /** The finished graph, frozen. */
+  /** The finished model, frozen. */
   build(logits: TensorRef): GraphSpec {
     if (logits.shape.join() !== '1') {
       throw invalid('logits', `must be [B, 1], but got [B, ${logits.shape.join(', ')}]`);
     }
+    return this.buildPart(logits);
+  }
+
+  /** A graph whose output may be any tensor: the engine can trace it, but not train it. */
+  buildPart(output: TensorRef): GraphSpec {
     return deepFreeze({
       schema: 1,
       numDense: this.#numDense,
@@ -119,7 +124,7 @@ export class GraphBuilder {
       tensors: this.#tensors,
       parameters: this.#parameters,
       nodes: this.#nodes,
-      logits: logits.index,
+      logits: output.index,
     });
   }
 
