@@ -1,5 +1,5 @@
 import type { EngineOptions, NativeBatch } from '../../src/addon/addon-types.ts';
-import { philox4x32 } from '../../src/batch/philox.ts';
+import { philox4x32 } from '../../src/random/philox.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
 import { buildModel } from '../../src/models/build-model.ts';

@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { permutation, philox4x32 } from '../../src/batch/philox.ts';
+import { permutation } from '../../src/batch/permutation.ts';
+import { philox4x32 } from '../../src/random/philox.ts';
 
 const test = suite('philox');
 
