@@ -204,7 +204,7 @@ void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint3
   sort_records(starts, dslots, ld, B);
   const Target target{memory, state0, state1};
   const int64_t group = (ranges_ + kTasks - 1) / kTasks;
-  team_->run_dynamic((ranges_ + group - 1) / group, [&](int64_t task) {
+  team_->run((ranges_ + group - 1) / group, [&](int64_t task) {
     const int64_t last = std::min(ranges_, (task + 1) * group);
     for (int64_t range = task * group; range < last; range++) update_range(range, target, dslots, scalars);
   });
