@@ -53,9 +53,12 @@ function readShards(path: string): { label: number[]; dense: number[]; sparse: n
     ]);
     for (const { data } of table.batches) {
       const [label, dense, sparse] = data.children;
-      for (const value of label?.values ?? []) rows.label.push(value);
-      for (const value of dense?.children[0]?.values ?? []) rows.dense.push(value);
-      for (const value of sparse?.children[0]?.values ?? []) rows.sparse.push(value);
+      // Buffers may be padded: the number of rows says where they end.
+      for (const value of label?.values.subarray(0, data.length) ?? []) rows.label.push(value);
+      for (const value of dense?.children[0]?.values.subarray(0, data.length * 13) ?? [])
+        rows.dense.push(value);
+      for (const value of sparse?.children[0]?.values.subarray(0, data.length * 26) ?? [])
+        rows.sparse.push(value);
     }
   }
   assert.is(rows.label.length, manifest.rows);
