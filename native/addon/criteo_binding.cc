@@ -88,7 +88,8 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
     try {
       reader->answer();
     } catch (const Napi::Error&) {
-      // A worker thread that is being terminated runs no JavaScript any more, so there is nobody left to answer.
+      // A worker thread that is being terminated runs no JavaScript any more, so there is nobody left to
+      // answer.
     }
   }
   static void forget_link(Napi::Env, void*, Link* link) { delete link; }
