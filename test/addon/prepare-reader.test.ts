@@ -126,6 +126,17 @@ test('a missing file, a folder and files of other kinds are errors that name the
   assert.is(await codeOf(readRaw([folder])), 'ERR_READ');
 });
 
+test('closing at any moment ends at once, with many batches in a block as well', async () => {
+  for (let round = 0; round < 150; round++) {
+    const reader = new CriteoReader(readerOptions([rows], { ids: round % 2 ? 'vocab' : 'raw' }));
+    for (let i = 0; i < round % 5; i++) {
+      const batch = await reader.next();
+      if (batch) reader.release(batch.slot);
+    }
+    reader.close();
+  }
+});
+
 test('closing ends a wait for a pipe that nobody writes to', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);

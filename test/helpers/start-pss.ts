@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repositoryRoot } from './shared-folder.ts';
+import { PSS_ARGS } from './run-pss.ts';
 
 /** How a process ended. */
 export interface Ending {
@@ -18,9 +18,7 @@ export interface RunningPss {
 
 /** Starts the command line from its TypeScript sources, without waiting for its end. */
 export function startPss(args: readonly string[], cwd: string): RunningPss {
-  const loader = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
-  const main = join(repositoryRoot, 'src', 'cli', 'main.ts');
-  const child = spawn(process.execPath, ['--import', loader, main, ...args], {
+  const child = spawn(process.execPath, [...PSS_ARGS, ...args], {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
