@@ -51,11 +51,13 @@ function readShards(path: string): { label: number[]; dense: number[]; sparse: n
       'dense: FixedSizeList[13]<Float32>',
       'sparse: FixedSizeList[26]<Uint32>',
     ]);
-    for (const { data } of table.batches) {
+    for (const { data, numRows } of table.batches) {
       const [label, dense, sparse] = data.children;
-      for (const value of label?.values ?? []) rows.label.push(value);
-      for (const value of dense?.children[0]?.values ?? []) rows.dense.push(value);
-      for (const value of sparse?.children[0]?.values ?? []) rows.sparse.push(value);
+      // Buffers are padded to eight bytes.
+      for (const value of label?.values.subarray(0, numRows) ?? []) rows.label.push(value);
+      for (const value of dense?.children[0]?.values.subarray(0, numRows * 13) ?? []) rows.dense.push(value);
+      for (const value of sparse?.children[0]?.values.subarray(0, numRows * 26) ?? [])
+        rows.sparse.push(value);
     }
   }
   assert.is(rows.label.length, manifest.rows);
