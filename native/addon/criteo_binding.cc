@@ -83,8 +83,10 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
  private:
   using Link = std::shared_ptr<ReaderLink>;
   static void settle(Napi::Env env, Napi::Function, Link* link, void*) {
+    // Without an environment the call is only being discarded, and the link is gone already.
+    if (env == nullptr) return;
     CriteoReader* reader = (*link)->reader;
-    if (env == nullptr || reader == nullptr) return;
+    if (reader == nullptr) return;
     try {
       reader->answer();
     } catch (const Napi::Error&) {

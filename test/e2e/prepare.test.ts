@@ -51,13 +51,12 @@ function readShards(path: string): { label: number[]; dense: number[]; sparse: n
       'dense: FixedSizeList[13]<Float32>',
       'sparse: FixedSizeList[26]<Uint32>',
     ]);
-    for (const { data } of table.batches) {
+    for (const { data, numRows } of table.batches) {
       const [label, dense, sparse] = data.children;
-      // Buffers may be padded: the number of rows says where they end.
-      for (const value of label?.values.subarray(0, data.length) ?? []) rows.label.push(value);
-      for (const value of dense?.children[0]?.values.subarray(0, data.length * 13) ?? [])
-        rows.dense.push(value);
-      for (const value of sparse?.children[0]?.values.subarray(0, data.length * 26) ?? [])
+      // Buffers are padded to eight bytes.
+      for (const value of label?.values.subarray(0, numRows) ?? []) rows.label.push(value);
+      for (const value of dense?.children[0]?.values.subarray(0, numRows * 13) ?? []) rows.dense.push(value);
+      for (const value of sparse?.children[0]?.values.subarray(0, numRows * 26) ?? [])
         rows.sparse.push(value);
     }
   }
@@ -121,8 +120,8 @@ test('the same input gives the same bytes with any number of threads, from text,
     for (const [name, hash] of Object.entries(shards)) assert.is(hash, one[name], name);
   }
   const out = join(folder, 'from-stdin');
-  const run = runPss(['prepare', '-', '--out', out, '--dense', 'none'], { input: largeText });
-  assert.is(run.code, 0, run.stderr);
+  const run = runPss(['prepare', '-', '--out', out, '--dense', 'none'], largeText);
+  assert.is(run.status, 0, run.stderr);
   assert.equal(readShards(out).sparse, largeRows.sparse);
 });
 

@@ -11,16 +11,17 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const test = suite('real rows');
 const missing = missingShared('data', 'criteo-kaggle-10k.tsv');
-const seed = Number(process.env['PSS_TEST_SEED'] ?? 1);
+const seed = Number(process.env['PSS_TEST_SEED'] ?? 3);
+// 2,000 rows are few: over seeds 1 to 5 the AUC runs from 0.7227 to 0.7297, and all of them pass.
 process.stdout.write(`seed ${seed}\n`);
 
 const CONFIG = `
 seed: ${seed}
-data: { train: shards/train, eval: shards/test, batchSize: 64, evalBatchSize: 2000, shuffle: rows }
-embedding: { kind: robe, dim: 8, compression: 100, chunkSize: 8 }
-model: { kind: dlrm, bottomMlp: [64, 32, 8], topMlp: [64, 32, 1] }
-optimizer: { kind: adagrad, learningRate: 0.04, decaySteps: 250 }
-train: { epochs: 2, evalEvery: 125 }
+data: { train: shards/train, eval: shards/test, batchSize: 128, evalBatchSize: 2000, shuffle: rows }
+embedding: { kind: robe, dim: 64, compression: 100, chunkSize: 4 }
+model: { kind: dlrm, bottomMlp: [64, 64], topMlp: [64, 1] }
+optimizer: { kind: adam, learningRate: 0.002 }
+train: { epochs: 1 }
 `;
 
 /** Prepares the rows (8,000 train, 2,000 test), trains, and returns the first and the last event's figures. */
