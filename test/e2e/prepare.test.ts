@@ -120,8 +120,8 @@ test('the same input gives the same bytes with any number of threads, from text,
     for (const [name, hash] of Object.entries(shards)) assert.is(hash, one[name], name);
   }
   const out = join(folder, 'from-stdin');
-  const run = runPss(['prepare', '-', '--out', out, '--dense', 'none'], largeText);
-  assert.is(run.status, 0, run.stderr);
+  const run = runPss(['prepare', '-', '--out', out, '--dense', 'none'], { input: largeText });
+  assert.is(run.code, 0, run.stderr);
   assert.equal(readShards(out).sparse, largeRows.sparse);
 });
 
