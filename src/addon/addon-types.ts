@@ -36,6 +36,19 @@ export interface EngineOptions {
   readonly training: boolean;
   /** Put sentinels around every buffer and check them after every op (for tests; slower). */
   readonly guards?: boolean;
+  /** Where the model lives; `cpu` unless said. */
+  readonly device?: 'cpu' | 'cuda';
+  /** Which GPU, from 0. */
+  readonly deviceIndex?: number;
+  /** The same bits every time (the default); without it, a GPU may add up gradients in any order where that is faster. */
+  readonly deterministic?: boolean;
+  /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
+  readonly tf32?: boolean;
+  /**
+   * Launch a GPU's whole step as one captured graph where the driver can (the default). Without it, `takeTimings()` knows
+   * each part of a step rather than its total.
+   */
+  readonly graphs?: boolean;
 }
 
 /** Rows of a batch or a superbatch, row-major; views into larger buffers are fine. */
