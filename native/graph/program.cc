@@ -112,7 +112,7 @@ void Program::place_buffers() {
     owners.emplace_back(t, true);
   }
   const int64_t margin = options_.guards ? kMargin : 0;
-  plan_ = plan_memory(requests, margin);
+  plan_ = plan_memory(requests, margin, runs_in_graph_order());
   arena_ = backend_->allocate(plan_.floats);
   if (options_.guards) backend_->fill(arena_.data, arena_.size, kSentinel);
   for (size_t r = 0; r < requests.size(); r++) {

@@ -87,12 +87,16 @@ class Program {
   virtual void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) = 0;
   // The batch where ops can read it; valid until the next call.
   virtual Batch stage(const Batch& batch) = 0;
+  // Whether buffers whose lives don't overlap in graph order may share memory.
+  virtual bool runs_in_graph_order() const = 0;
   // Mean loss, leaving the logits' gradient.
   virtual double run_loss(const Batch& batch) = 0;
   virtual void timed(const std::string& part, const std::function<void()>& body) = 0;
 
   void forward(const Batch& batch);
   void backward(const Batch& batch);
+  // Throws ERR_GUARD naming `after` when a sentinel is gone; does nothing without `guards`.
+  void check_guards(const std::string& after) const;
   Batch slice(const Batch& rows, int64_t first, int64_t count) const;
   const Tensor& output() const { return tensors_[graph_.logits]; }
   const Tensor& slots_of(const EmbeddingNode& embedding) const {
@@ -115,7 +119,6 @@ class Program {
   void find_embeddings();
   void place_buffers();
   void check_batch(const Batch& batch) const;
-  void check_guards(const std::string& after) const;
   std::vector<float> collect(const float* data, int64_t rows, int64_t cols, int64_t ld) const;
   void collect_embedding_gradients(const Batch& batch, TraceResult& result) const;
   bool scores() const { return output().cols == 1; }

@@ -34,14 +34,6 @@ void* thread_scratchpad(size_t bytes) {
   return buffer.data();
 }
 
-// Rows of a tile: eight tiles keep a few threads busy; fewer than 64 rows don't fill oneDNN's kernels, and
-// with more than 256 A's panel leaves the L2 cache. Tiles have all columns, because oneDNN's fast kernels
-// write dense rows only.
-int64_t tile_rows(int64_t m) {
-  constexpr int64_t kTasks = 8, kFewest = 64, kMost = 256;
-  return std::clamp(pad_to_vector((m + kTasks - 1) / kTasks), kFewest, kMost);
-}
-
 // Columns packed by one task: whole blocks of every layout that oneDNN chooses.
 constexpr int64_t kPackColumns = 128;
 
@@ -73,14 +65,15 @@ struct TiledMatmul::Plan {
   std::vector<std::unique_ptr<dnnl::matmul>> matmuls;  // of the full tiles, then of a shorter last one
   std::vector<Pack> packs;
   std::vector<Tile> tiles;
-  bool packed = false;
+  AlignedBuffer<char> packed;  // B; of our own, for its huge pages
 };
 
 TiledMatmul::Plan::Plan(const Operands& o, int64_t m, int64_t depth, int64_t columns)
     : operands(o), k(depth), n(columns), a_stride(o.a_stride ? o.a_stride : depth) {
-  const int64_t most = std::min(m, tile_rows(m)), rest = m % most;
+  const int64_t most = std::min(m, row_block(m)), rest = m % most;
   auto primitive = make_primitive(most, {{k, n}, kF32, dnnl::memory::format_tag::any});
-  const dnnl::memory to(primitive.weights_desc(), cpu_engine());
+  packed = AlignedBuffer<char>(primitive.weights_desc().get_size());
+  const dnnl::memory to(primitive.weights_desc(), cpu_engine(), packed.data());
   matmuls.push_back(std::make_unique<dnnl::matmul>(primitive));
   for (int64_t first = 0; first + most <= m; first += most) add_tile(primitive, to, first);
   if (rest > 0) {
@@ -121,24 +114,28 @@ void TiledMatmul::Plan::add_tile(const dnnl::matmul::primitive_desc& primitive, 
   tiles.push_back(std::move(tile));
 }
 
-void TiledMatmul::Plan::add_packs(const dnnl::memory& packed) {
-  for (int64_t first = 0; first < n; first += kPackColumns) {
-    const int64_t columns = std::min(kPackColumns, n - first);
-    const dnnl::memory from({{k, columns}, kF32, Dims{operands.b_stride_k, operands.b_stride_n}},
-                            cpu_engine(), const_cast<float*>(operands.b + first * operands.b_stride_n));
-    const dnnl::memory to(packed.get_desc().submemory_desc({k, columns}, {0, first}), cpu_engine(),
-                          packed.get_data_handle());
-    packs.push_back({dnnl::reorder(from, to), from, to});
+void TiledMatmul::Plan::add_packs(const dnnl::memory& whole) {
+  const int64_t rows = operands.b_by_rows ? row_block(k) : k;
+  const int64_t columns = operands.b_by_rows ? n : kPackColumns;
+  for (int64_t row = 0; row < k; row += rows) {
+    for (int64_t column = 0; column < n; column += columns) {
+      const Dims size = {std::min(rows, k - row), std::min(columns, n - column)};
+      const float* b = operands.b + row * operands.b_stride_k + column * operands.b_stride_n;
+      const dnnl::memory from({size, kF32, Dims{operands.b_stride_k, operands.b_stride_n}}, cpu_engine(),
+                              const_cast<float*>(b));
+      const dnnl::memory to(whole.get_desc().submemory_desc(size, {row, column}), cpu_engine(),
+                            whole.get_data_handle());
+      packs.push_back({dnnl::reorder(from, to), from, to});
+    }
   }
 }
 
-TiledMatmul::TiledMatmul(const ThreadTeam* team, const Operands& operands)
-    : team_(team), operands_(operands) {}
+TiledMatmul::TiledMatmul(const Operands& operands) : operands_(operands) {}
 TiledMatmul::~TiledMatmul() = default;
 
-TiledMatmul::Plan& TiledMatmul::plan(int64_t m, int64_t k, int64_t n) {
+void TiledMatmul::prepare(int64_t m, int64_t k, int64_t n) {
   std::unique_ptr<Plan>& slot = plans_[{{m, k}, n}];
-  if (slot) return *slot;
+  if (slot) return;
   try {
     slot = std::make_unique<Plan>(operands_, m, k, n);
   } catch (const dnnl::error& error) {
@@ -146,34 +143,21 @@ TiledMatmul::Plan& TiledMatmul::plan(int64_t m, int64_t k, int64_t n) {
                                   "] by [" + std::to_string(k) + ", " + std::to_string(n) +
                                   "]: " + error.what() + ".");
   }
-  return *slot;
 }
 
-bool TiledMatmul::packed(int64_t m, int64_t k, int64_t n) const {
-  const auto found = plans_.find({{m, k}, n});
-  return found != plans_.end() && found->second->packed;
+int64_t TiledMatmul::packs(int64_t m, int64_t k, int64_t n) const {
+  return static_cast<int64_t>(plan(m, k, n).packs.size());
 }
 
-void TiledMatmul::invalidate() {
-  for (auto& [key, plan] : plans_) plan->packed = false;
+void TiledMatmul::run_pack(int64_t m, int64_t k, int64_t n, int64_t pack) {
+  Plan::Pack& p = plan(m, k, n).packs[pack];
+  p.reorder.execute(thread_stream(), p.from, p.to);
 }
 
-void TiledMatmul::pack(int64_t m, int64_t k, int64_t n) {
-  Plan& p = plan(m, k, n);
-  team_->run(static_cast<int64_t>(p.packs.size()), [&](int64_t i) {
-    Plan::Pack& pack = p.packs[i];
-    pack.reorder.execute(thread_stream(), pack.from, pack.to);
-  });
-  p.packed = true;
-}
-
-void TiledMatmul::run(int64_t m, int64_t k, int64_t n) {
-  Plan& p = plan(m, k, n);
-  team_->run(static_cast<int64_t>(p.tiles.size()), [&](int64_t i) {
-    Plan::Tile& tile = p.tiles[i];
-    tile.scratchpad.set_data_handle(thread_scratchpad(tile.scratchpad.get_desc().get_size()));
-    tile.matmul->execute(thread_stream(), tile.arguments);
-  });
+void TiledMatmul::run_tile(int64_t m, int64_t k, int64_t n, int64_t tile) {
+  Plan::Tile& t = plan(m, k, n).tiles[tile];
+  t.scratchpad.set_data_handle(thread_scratchpad(t.scratchpad.get_desc().get_size()));
+  t.matmul->execute(thread_stream(), t.arguments);
 }
 
 OneDnnInfo onednn_info() {

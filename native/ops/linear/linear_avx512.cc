@@ -40,12 +40,12 @@ inline void transpose16(__m512 r[16]) {
 void mask_and_transpose_avx512(float* dy, float* dzt, float* dbias, const float* y, int64_t ld, int64_t B,
                                int64_t first, int64_t last) {
   constexpr int kVectors = 4;
-  for (int64_t n = first; n < last; n += 16 * kVectors) {
-    const int vectors = last - n < 16 * kVectors ? static_cast<int>((last - n) / 16) : kVectors;
+  for (int64_t n = 0; n < ld; n += 16 * kVectors) {
+    const int vectors = ld - n < 16 * kVectors ? static_cast<int>((ld - n) / 16) : kVectors;
     __m512 sums[kVectors] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                              _mm512_setzero_ps()};
-    for (int64_t b = 0; b < B; b += 16) {
-      const int rows = B - b < 16 ? static_cast<int>(B - b) : 16;
+    for (int64_t b = first; b < last; b += 16) {
+      const int rows = last - b < 16 ? static_cast<int>(last - b) : 16;
       const __mmask16 tail = static_cast<__mmask16>((1u << rows) - 1);
       for (int v = 0; v < vectors; v++) {
         __m512 dz[16];
