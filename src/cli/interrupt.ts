@@ -2,7 +2,8 @@ import { EXIT } from '../errors.ts';
 import type { Output } from './output.ts';
 
 /**
- * A signal that SIGINT or SIGTERM aborts, so that work can end in good order; a second one ends the process at once.
+ * A signal that SIGINT, SIGTERM or SIGHUP (a closed terminal) aborts, so that work can end in good order; a second one ends the process
+ * at once.
  * @param ending what happens now, said to the person who interrupted
  */
 export function interruptSignal(output: Output, ending: string): AbortSignal {
@@ -12,7 +13,6 @@ export function interruptSignal(output: Output, ending: string): AbortSignal {
     controller.abort();
     output.info(`Interrupted: ${ending}; once more stops at once.`);
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
   return controller.signal;
 }

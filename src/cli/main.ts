@@ -69,9 +69,9 @@ function wantsStack(args: readonly string[]): boolean {
   return level === 'debug' || level === 'trace';
 }
 
-/** A reader that has seen enough (`pss … | head`) closes the pipe; the work itself goes on. */
+/** A reader that has seen enough (`pss … | head`) closes the pipe, and a terminal may go away; the work itself goes on. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 }
 
 process.stdout.on('error', ignoreClosedPipe);
