@@ -3,6 +3,9 @@
 #include <immintrin.h>
 #include <omp.h>
 
+#include <exception>
+#include <utility>
+
 namespace pss {
 
 namespace {
@@ -49,6 +52,8 @@ struct ThreadTeam::Region {
   const void* context = nullptr;
   int64_t tasks = 0, grain = 1;
   std::atomic<bool> stop{false};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure;  // of the first task that threw
 };
 
 ThreadTeam::ThreadTeam(int threads)
@@ -89,6 +94,9 @@ void ThreadTeam::execute(int64_t tasks, Call call, const void* context) const {
     const int32_t left = region.left.load(std::memory_order_acquire);
     if (left != 0) region.left.wait(left, std::memory_order_acquire);
   }
+  if (!region.failed) return;
+  region.failed = false;
+  std::rethrow_exception(std::exchange(region.failure, nullptr));
 }
 
 void ThreadTeam::work(int thread) const {
@@ -119,7 +127,11 @@ void ThreadTeam::help(int thread, uint32_t generation) const {
         continue;
       // The region can't end before this group is done, so what it points to is still there.
       const int64_t first = static_cast<int64_t>(next) * region.grain;
-      region.call(region.context, first, std::min(region.tasks, first + region.grain));
+      try {
+        region.call(region.context, first, std::min(region.tasks, first + region.grain));
+      } catch (...) {
+        if (!region.failed.exchange(true)) region.failure = std::current_exception();
+      }
       if (region.left.fetch_sub(1, std::memory_order_acq_rel) == 1) region.left.notify_one();
       seen = state.load(std::memory_order_acquire);
     }

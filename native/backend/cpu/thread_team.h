@@ -30,7 +30,8 @@ class ThreadTeam {
   static int current();
 
   // Runs body(task) for task in [0, tasks), each once; returns when all are done. Neighbouring tasks tend to
-  // share a thread. Called from within a task it is a plain loop. Bodies must not throw.
+  // share a thread. Called from within a task it is a plain loop. When a body throws, the others still run,
+  // and the first exception is thrown here.
   template <typename Body>
   void run(int64_t tasks, const Body& body) const {
     const auto call = [](const void* context, int64_t first, int64_t last) {

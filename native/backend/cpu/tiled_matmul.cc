@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <dnnl.hpp>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -51,12 +50,14 @@ struct TiledMatmul::Plan {
   };
   struct Tile {
     const dnnl::matmul* matmul;
-    std::unordered_map<int, dnnl::memory> arguments;
-    dnnl::memory scratchpad;  // one of the arguments
+    std::vector<dnnl::memory> memories;
+    std::vector<dnnl_exec_arg_t>
+        arguments;  // the memories as oneDNN's C interface takes them: built once, not at every call
+    dnnl::memory scratchpad;  // one of them
   };
 
   Plan(const Operands& operands, int64_t m, int64_t k, int64_t n);
-  void add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed, int64_t first);
+  void add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed_b, int64_t first);
   void add_packs(const dnnl::memory& packed);
   dnnl::matmul::primitive_desc make_primitive(int64_t rows, const dnnl::memory::desc& b) const;
 
@@ -100,17 +101,21 @@ dnnl::matmul::primitive_desc TiledMatmul::Plan::make_primitive(int64_t rows,
   return {description, attributes, cpu_engine()};
 }
 
-void TiledMatmul::Plan::add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed,
+void TiledMatmul::Plan::add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed_b,
                                  int64_t first) {
   const auto view = [&](const dnnl::memory::desc& desc, const float* data) {
     return dnnl::memory(desc, cpu_engine(), const_cast<float*>(data));
   };
-  Tile tile{matmuls.back().get(), {}, view(primitive.scratchpad_desc(), nullptr)};
-  tile.arguments = {{DNNL_ARG_SRC, view(primitive.src_desc(), operands.a + first * a_stride)},
-                    {DNNL_ARG_WEIGHTS, packed},
-                    {DNNL_ARG_DST, view(primitive.dst_desc(), operands.c + first * operands.c_stride)},
-                    {DNNL_ARG_SCRATCHPAD, tile.scratchpad}};
-  if (operands.bias) tile.arguments.emplace(DNNL_ARG_BIAS, view(bias_desc(n), operands.bias));
+  Tile tile{matmuls.back().get(), {}, {}, view(primitive.scratchpad_desc(), nullptr)};
+  const auto add = [&](int argument, const dnnl::memory& memory) {
+    tile.memories.push_back(memory);
+    tile.arguments.push_back({argument, memory.get()});
+  };
+  add(DNNL_ARG_SRC, view(primitive.src_desc(), operands.a + first * a_stride));
+  add(DNNL_ARG_WEIGHTS, packed_b);
+  add(DNNL_ARG_DST, view(primitive.dst_desc(), operands.c + first * operands.c_stride));
+  add(DNNL_ARG_SCRATCHPAD, tile.scratchpad);
+  if (operands.bias) add(DNNL_ARG_BIAS, view(bias_desc(n), operands.bias));
   tiles.push_back(std::move(tile));
 }
 
@@ -157,7 +162,10 @@ void TiledMatmul::run_pack(int64_t m, int64_t k, int64_t n, int64_t pack) {
 void TiledMatmul::run_tile(int64_t m, int64_t k, int64_t n, int64_t tile) {
   Plan::Tile& t = plan(m, k, n).tiles[tile];
   t.scratchpad.set_data_handle(thread_scratchpad(t.scratchpad.get_desc().get_size()));
-  t.matmul->execute(thread_stream(), t.arguments);
+  const auto count = static_cast<int>(t.arguments.size());
+  const dnnl_status_t status =
+      dnnl_primitive_execute(t.matmul->get(), thread_stream().get(), count, t.arguments.data());
+  if (status != dnnl_success) throw Error("ERR_ONEDNN", "oneDNN couldn't run a matrix product.");
 }
 
 OneDnnInfo onednn_info() {
