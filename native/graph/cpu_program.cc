@@ -45,6 +45,10 @@ void CpuProgram::build_rest(bool trains, bool scores) {
     backward_ops_.push_back(static_cast<CpuOp*>(ops_[i].get()));
     row_parts_.push_back(graph_.nodes[i].name + ".backward");
   }
+  longest_first_ = forward_ops_;
+  std::stable_sort(longest_first_.begin(), longest_first_.end(), [](const CpuOp* a, const CpuOp* b) {
+    return a->task_cost(Stage::kWeightGradients) > b->task_cost(Stage::kWeightGradients);
+  });
   row_milliseconds_.resize(static_cast<size_t>(team_.threads()) * row_parts_.size());
   if (!trains) return;
   for (const EmbeddingNode& embedding : embeddings_) {
@@ -97,13 +101,13 @@ void CpuProgram::update(const Batch& batch, double learning_rate, int64_t step) 
 }
 
 void CpuProgram::run_stage(Stage stage, int64_t B) {
-  std::vector<std::pair<CpuOp*, int64_t>> tasks;
-  for (CpuOp* op : forward_ops_) {
+  stage_tasks_.clear();
+  for (CpuOp* op : longest_first_) {
     const int64_t count = op->tasks(stage, B);
-    for (int64_t task = 0; task < count; task++) tasks.emplace_back(op, task);
+    for (int64_t task = 0; task < count; task++) stage_tasks_.emplace_back(op, task);
   }
-  team_.run(static_cast<int64_t>(tasks.size()),
-            [&](int64_t i) { tasks[i].first->run_task(stage, B, tasks[i].second); });
+  team_.run_in_order(static_cast<int64_t>(stage_tasks_.size()),
+                     [&](int64_t i) { stage_tasks_[i].first->run_task(stage, B, stage_tasks_[i].second); });
 }
 
 void CpuProgram::run_rows(const Batch& batch, int64_t first, int64_t last, bool training) {

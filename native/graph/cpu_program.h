@@ -45,8 +45,10 @@ class CpuProgram final : public Program {
   void update_embeddings(const Batch& batch, const UpdateScalars& scalars);
 
   OpContext context_;
-  std::vector<CpuOp*> forward_ops_;   // those of ops_ that are there, in order
-  std::vector<CpuOp*> backward_ops_;  // those whose output has a gradient, last first
+  std::vector<CpuOp*> forward_ops_;    // those of ops_ that are there, in order
+  std::vector<CpuOp*> backward_ops_;   // those whose output has a gradient, last first
+  std::vector<CpuOp*> longest_first_;  // forward_ops_ by the cost of their tasks
+  std::vector<std::pair<CpuOp*, int64_t>> stage_tasks_;
   std::vector<std::string>
       row_parts_;  // names of the parts of run_rows: forward of each op, loss, backward of each op
   std::vector<double> row_milliseconds_;   // [thread, part]

@@ -32,6 +32,8 @@ class CpuOp : public Op {
   // Tasks of a stage for a batch of B; called before run_task, by one thread.
   virtual int64_t tasks(Stage, int64_t) { return 0; }
   virtual void run_task(Stage, int64_t, int64_t) {}
+  // What a task of a stage costs beside those of other ops, in any unit.
+  virtual int64_t task_cost(Stage) const { return 0; }
 
   // All stages of this op alone, as tracing wants them.
   void forward(const Batch& batch) final;

@@ -72,7 +72,7 @@ int ThreadTeam::current() {
   return current_thread;
 }
 
-void ThreadTeam::execute(int64_t tasks, Call call, const void* context) const {
+void ThreadTeam::execute(int64_t tasks, Call call, const void* context, bool in_order) const {
   if (threads_ == 1 || tasks <= 1 || inside_task) return call(context, 0, tasks);
   Region& region = *region_;
   region.call = call;
@@ -83,7 +83,8 @@ void ThreadTeam::execute(int64_t tasks, Call call, const void* context) const {
   region.left.store(static_cast<int32_t>(groups), std::memory_order_relaxed);
   const uint32_t generation = region.generation.load(std::memory_order_relaxed) + 1;
   for (int t = 0; t < threads_; t++) {
-    const uint64_t first = groups * t / threads_, end = groups * (t + 1) / threads_;
+    const uint64_t first = in_order ? (t == 0 ? 0 : groups) : groups * t / threads_;
+    const uint64_t end = in_order ? groups : groups * (t + 1) / threads_;
     region.shares[t].state.store(pack(generation, first, end), std::memory_order_release);
   }
   region.generation.store(generation, std::memory_order_release);

@@ -37,7 +37,17 @@ class ThreadTeam {
     const auto call = [](const void* context, int64_t first, int64_t last) {
       for (int64_t task = first; task < last; task++) (*static_cast<const Body*>(context))(task);
     };
-    execute(tasks, call, &body);
+    execute(tasks, call, &body, false);
+  }
+
+  // The same, but tasks start in their order, whoever runs them: for tasks of different lengths, the longest
+  // first.
+  template <typename Body>
+  void run_in_order(int64_t tasks, const Body& body) const {
+    const auto call = [](const void* context, int64_t first, int64_t last) {
+      for (int64_t task = first; task < last; task++) (*static_cast<const Body*>(context))(task);
+    };
+    execute(tasks, call, &body, true);
   }
 
   // Blocks of `block` consecutive items: body(first, last).
@@ -50,7 +60,7 @@ class ThreadTeam {
  private:
   using Call = void (*)(const void* context, int64_t first, int64_t last);
   struct Region;
-  void execute(int64_t tasks, Call call, const void* context) const;
+  void execute(int64_t tasks, Call call, const void* context, bool in_order) const;
   void work(int thread) const;
   // Runs tasks of region `generation` until none is left, a thread's own share first.
   void help(int thread, uint32_t generation) const;

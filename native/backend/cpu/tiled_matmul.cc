@@ -71,7 +71,7 @@ struct TiledMatmul::Plan {
 
 TiledMatmul::Plan::Plan(const Operands& o, int64_t m, int64_t depth, int64_t columns)
     : operands(o), k(depth), n(columns), a_stride(o.a_stride ? o.a_stride : depth) {
-  const int64_t most = std::min(m, row_block(m)), rest = m % most;
+  const int64_t most = std::min(m, o.tile ? o.tile : row_block(m)), rest = m % most;
   auto primitive = make_primitive(most, {{k, n}, kF32, dnnl::memory::format_tag::any});
   packed = AlignedBuffer<char>(primitive.weights_desc().get_size());
   const dnnl::memory to(primitive.weights_desc(), cpu_engine(), packed.data());

@@ -31,6 +31,7 @@ class TiledMatmul {
     const float* bias = nullptr;  // [n]
     bool relu = false;
     bool b_by_rows = false;  // B's rows come in blocks of row_block(k), each packed when it is there
+    int64_t tile = 0;        // rows of a tile; 0: row_block(m)
   };
   explicit TiledMatmul(const Operands& operands);
   ~TiledMatmul();
@@ -41,12 +42,13 @@ class TiledMatmul {
   // each block of rows.
   int64_t packs(int64_t m, int64_t k, int64_t n) const;
   void run_pack(int64_t m, int64_t k, int64_t n, int64_t pack);
-  // Rows [tile*row_block(m), ...) of C. With `a_stride` 0 in the operands, rows of A are k floats apart.
-  int64_t tiles(int64_t m) const { return (m + row_block(m) - 1) / row_block(m); }
+  // Rows [tile*tile_rows, ...) of C. With `a_stride` 0 in the operands, rows of A are k floats apart.
+  int64_t tiles(int64_t m) const { return (m + tile_rows(m) - 1) / tile_rows(m); }
   void run_tile(int64_t m, int64_t k, int64_t n, int64_t tile);
 
  private:
   struct Plan;
+  int64_t tile_rows(int64_t m) const { return operands_.tile ? operands_.tile : row_block(m); }
   using Key = std::pair<std::pair<int64_t, int64_t>, int64_t>;
   Plan& plan(int64_t m, int64_t k, int64_t n) const { return *plans_.at({{m, k}, n}); }
   Operands operands_;

@@ -54,6 +54,7 @@ class Linear : public CpuOp {
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
   int64_t tasks(Stage stage, int64_t B) override;
   void run_task(Stage stage, int64_t B, int64_t task) override;
+  int64_t task_cost(Stage) const override { return K_ * N_; }
   void parameters_changed() override { packed_for_ = 0; }
   const char* implementation() const override;
 

@@ -7,7 +7,12 @@ namespace pss {
 
 namespace {
 constexpr int64_t kReferenceRows = 16;  // rows of dW of one task of the reference
+
+// Rows of dW of one task: the packed input is read once for each, so few; but enough tasks for a few threads.
+int64_t weight_tile(int64_t N) {
+  return std::clamp(pad_to_vector(N / 4), int64_t{64}, int64_t{256});
 }
+}  // namespace
 
 Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
                bool relu, Tensor* y)
@@ -40,8 +45,8 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
     dx_ =
         std::make_unique<TiledMatmul>(Operands{y->gradient, y->ld, weight->value, K_, 1, x->gradient, x->ld});
   }
-  dweight_ = std::make_unique<TiledMatmul>(
-      Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_, nullptr, false, true});
+  dweight_ = std::make_unique<TiledMatmul>(Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_,
+                                                    nullptr, false, true, weight_tile(N_)});
 }
 
 const char* Linear::implementation() const {
