@@ -51,7 +51,9 @@ PROBE(broken, missing_barrier_gives_wrong_values) {
 PROBE(broken, missing_cp_async_wait) {
   Device<float> x(counted(128)), o(32);
   CHECK(launch(kernel("matrix", "bad_missing_wait"), 1, 32, nullptr, x.p, o.p));
-  for (float v : o.get()) REQUIRE(v != v);
+  int nan = 0;
+  for (float v : o.get()) nan += v != v;
+  REQUIRE(nan > 0);
 }
 PROBE(broken, overwritten_pipeline_stage) {
   const size_t tiles = 4;
