@@ -21,20 +21,20 @@ function buildEmulatedDriver() {
     );
   }
   const inputs = fingerprint(
-    ['test/emu/CMakeLists.txt', 'test/emu/driver', 'test/emu/runtime', 'test/emu/probes'],
+    ['CMakeLists.txt', 'driver', 'runtime', 'probes', 'node'].map((part) => `test/emu/${part}`),
     [found.include, root],
   );
   if (isFresh(LIBRARY, STAMP, inputs)) return;
   say('Building the emulated CUDA driver ...');
   const advice = 'mend what the compiler names above';
-  const loader = join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
-  run(
-    'cmake',
-    ['-S', 'test/emu', '-B', 'build/emu', `-DCUDA_INCLUDE=${found.include}`, `-DEMU_TSX=${loader}`],
-    {
-      advice,
-    },
-  );
+  const modules = join(root, 'node_modules');
+  const settings = {
+    CUDA_INCLUDE: found.include,
+    EMU_TSX: join(modules, 'tsx', 'dist', 'loader.mjs'),
+    NODE_HEADERS: join(modules, 'node-api-headers', 'include'),
+  };
+  const defines = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+  run('cmake', ['-S', 'test/emu', '-B', 'build/emu', ...defines], { advice });
   run('cmake', ['--build', 'build/emu', '-j', String(Math.min(4, availableParallelism()))], { advice });
   writeStamp(STAMP, inputs);
 }

@@ -12,7 +12,8 @@ import {
 import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
-const PROBE = join(repositoryRoot, 'build', 'emu', 'probe');
+/** The program of small cases. */
+export const PROBE = join(repositoryRoot, 'build', 'emu', 'probe');
 const KERNELS = join(repositoryRoot, 'test', 'emu', 'kernels');
 
 let kernels: string | undefined;
@@ -28,10 +29,15 @@ export function kernelFolder(): string {
   return kernels;
 }
 
+/** Environment of a process that uses the probe's driver and kernels. */
+export function probeEnv(options: EmulatedDriverOptions = {}): NodeJS.ProcessEnv {
+  return { ...process.env, ...emulatedDriverEnv(options), EMU_KERNELS: kernelFolder() };
+}
+
 /** Runs a case of the probe program; what it printed. Fails the test when the case does. */
 export function runProbe(name: string, options: EmulatedDriverOptions = {}): string {
   const { status, signal, stdout, stderr } = spawnSync(PROBE, [name], {
-    env: { ...process.env, ...emulatedDriverEnv(options), EMU_KERNELS: kernelFolder() },
+    env: probeEnv(options),
     encoding: 'utf8',
     timeout: 120_000,
   });
