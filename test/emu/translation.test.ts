@@ -24,7 +24,7 @@ translator('writes the statement of an instruction', () => {
     false,
   );
   assert.is(unsupported.size, 0);
-  assert.match(cpp, 'if (v_p1) { put(v_r1, add<s32>(as<s32>(v_r2), (s32)18446744073709551615ull)); }');
+  assert.match(cpp, 'if (v_p1) { put(v_r1, add<s32>((s32)v_r2, (s32)18446744073709551615ull)); }');
 });
 
 translator('names what it cannot translate, and fails only where it is executed', () => {
@@ -38,7 +38,7 @@ translator('counts only when asked to', () => {
   assert.not.match(translate(load, false).cpp, 'count_access');
   assert.match(
     translate(load, true).cpp,
-    'count_access(T, global<f32>(T, (as<u64>(v_rd1) + (s64)4), 1, false)',
+    'count_access(T, global<f32>(T, (v_rd1 + (s64)4), 1, false)',
   );
 });
 

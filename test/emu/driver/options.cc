@@ -45,7 +45,7 @@ Options read() {
   o.sources = variable("PTX_TOOLS", EMU_SOURCES);
   o.node = variable("PTX_NODE", "node");
   o.compiler = variable("PTX_CXX", "g++");
-  o.optimisation = variable("PTX_OPT", "-O2");
+  o.optimisation = variable("PTX_OPT", "-O1");
   o.runtime.order = threads == "rev"    ? ThreadOrder::kReverse
                     : threads == "rand" ? ThreadOrder::kRandom
                                         : ThreadOrder::kForward;

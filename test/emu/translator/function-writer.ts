@@ -136,7 +136,7 @@ export class FunctionWriter {
       const all = range ? Array.from({ length: Number(range[2]) }, (_, i) => `${range[1]}${i}`) : [name];
       for (const register of all) {
         const cpp = this.operands.cppNameHere(register);
-        this.operands.declare(register, { kind: 'register', cpp });
+        this.operands.declare(register, { kind: 'register', cpp, type: registerType(type) });
         this.declarations.push(`${registerType(type)} ${cpp};`);
       }
     }

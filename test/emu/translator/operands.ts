@@ -5,7 +5,7 @@ import { cppType, sizeOf, Unsupported } from './types.ts';
 
 /** What a name of a function stands for: a register's C++ variable, an offset in shared memory, or an array's. */
 export type Name =
-  | { readonly kind: 'register'; readonly cpp: string }
+  | { readonly kind: 'register'; readonly cpp: string; readonly type: string }
   | { readonly kind: 'shared'; readonly offset: number }
   | { readonly kind: 'array'; readonly cpp: string };
 
@@ -88,8 +88,8 @@ export class Operands {
     if (literal !== undefined) return literal;
     const special = specialRegister(text);
     if (special !== undefined) return `(${cpp})(${special})`;
-    const register = this.registerOf(text);
-    if (register !== undefined) return `as<${cpp}>(${register})`;
+    const named = this.find(text);
+    if (named?.kind === 'register') return readRegister(named, cpp);
     if (text === '_') return `(${cpp})0`;
     const sum = /^(\S+?)\s*\+\s*(-?\w+)$/.exec(text);
     if (sum?.[1] !== undefined) return `(${cpp})(${this.symbolAddress(sum[1])} + (s64)${sum[2]})`;
@@ -104,13 +104,19 @@ export class Operands {
     if (found?.[1] === undefined) throw new Unsupported(`address ${operand}`);
     const [, base, offset] = found;
     const plus = offset === undefined ? '' : ` + (s64)${offset}`;
-    const register = this.registerOf(base);
-    if (register !== undefined) {
-      return space === 'shared' ? `(as<u32>(${register})${plus})` : `(as<u64>(${register})${plus})`;
+    if (this.registerOf(base) !== undefined) {
+      return `(${this.source(base, space === 'shared' ? 'u32' : 'u64')}${plus})`;
     }
     if (/^(0[xX][0-9a-fA-F]+|\d+)$/.test(base)) return `((u64)${base}${plus})`;
     return `(${this.symbolAddress(base)}${plus})`;
   }
+}
+
+/** C++ for a register as a type; where the register has that type, or one that a cast turns into it, without as<>. */
+function readRegister({ cpp, type }: { cpp: string; type: string }, wanted: string): string {
+  if (type === wanted) return cpp;
+  const isInteger = /^u(8|16|32|64)$/.test(type) && /^[us](8|16|32|64)$/.test(wanted);
+  return isInteger ? `(${wanted})${cpp}` : `as<${wanted}>(${cpp})`;
 }
 
 /** `0f3F800000`, `0d3FF0000000000000`, `1.5`: bits or decimals of a floating-point number. */
