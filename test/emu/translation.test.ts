@@ -36,10 +36,7 @@ translator('names what it cannot translate, and fails only where it is executed'
 translator('counts only when asked to', () => {
   const load = kernelWith('.reg .b64 %rd<2>;\n.reg .f32 %f<2>;\nld.global.f32 %f1, [%rd1+4];');
   assert.not.match(translate(load, false).cpp, 'count_access');
-  assert.match(
-    translate(load, true).cpp,
-    'count_access(T, global<f32>(T, (v_rd1 + (s64)4), 1, false)',
-  );
+  assert.match(translate(load, true).cpp, 'count_access(T, global<f32>(T, (v_rd1 + (s64)4), 1, false)');
 });
 
 translator('marks parameters that become global addresses as pointers', () => {

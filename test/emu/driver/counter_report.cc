@@ -1,9 +1,10 @@
 // What is told at the end of the process: counters as JSON (PTX_STATS), and what was not freed (PTX_LEAKS).
+#include "counter_report.h"
+
 #include <cstdio>
 #include <fstream>
 #include <map>
 
-#include "counter_report.h"
 #include "memory.h"
 #include "modules.h"
 #include "streams.h"
