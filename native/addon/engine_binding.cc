@@ -81,7 +81,7 @@ class EngineBinding : public Napi::ObjectWrap<EngineBinding> {
       parameter_tensors_ = program.store().parameter_tensors();
       state_tensors_ = program.store().state_tensors();
       nodes_ = program.describe();
-      isa_ = isa_name(program.isa());
+      isa_ = program.isa();
       threads_ = program.threads();
       parameter_bytes_ = program.store().parameter_bytes();
       state_bytes_ = program.store().state_bytes();

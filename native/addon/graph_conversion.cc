@@ -113,6 +113,20 @@ OptimizerSpec optimizer_from_js(const Napi::Object& object) {
   return spec;
 }
 
+DeviceKind device_from_js(const Napi::Object& object) {
+  if (object.Get("device").IsUndefined()) return DeviceKind::kCpu;
+  const std::string device = string(object, "device");
+  if (device == "cpu") return DeviceKind::kCpu;
+  if (device == "cuda") return DeviceKind::kCuda;
+  throw Error("ERR_GRAPH", "Unknown device '" + device + "'; use cpu or cuda.");
+}
+
+// An option that may be left out.
+bool flag(const Napi::Object& object, const char* name, bool otherwise) {
+  const Napi::Value value = object.Get(name);
+  return value.IsUndefined() ? otherwise : value.ToBoolean().Value();
+}
+
 }  // namespace
 
 GraphSpec graph_from_js(const Napi::Object& object) {
@@ -143,7 +157,13 @@ EngineOptions options_from_js(const Napi::Object& object) {
   options.optimizer = optimizer_from_js(field(object, "optimizer").As<Napi::Object>());
   options.isa = string(object, "isa");
   options.training = field(object, "training").ToBoolean();
-  options.guards = object.Get("guards").ToBoolean();
+  options.guards = flag(object, "guards", false);
+  options.device = device_from_js(object);
+  if (!object.Get("deviceIndex").IsUndefined())
+    options.device_index = static_cast<int>(number(object, "deviceIndex"));
+  options.deterministic = flag(object, "deterministic", true);
+  options.tf32 = flag(object, "tf32", false);
+  options.graphs = flag(object, "graphs", true);
   return options;
 }
 

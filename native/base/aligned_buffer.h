@@ -21,7 +21,7 @@ class AlignedBuffer {
     if (count == 0) return;
     constexpr size_t kHugePage = size_t{1} << 21, kPage = 4096;
     bytes_ = count * sizeof(T);
-    const size_t page = bytes_ >= 2 * kHugePage ? kHugePage : kPage;
+    const size_t page = bytes_ >= kHugePage / 2 ? kHugePage : kPage;
     bytes_ = (bytes_ + page - 1) / page * page;
     // Anonymous pages come zeroed and cost nothing until touched; a bit more is mapped so that the start can
     // be aligned.

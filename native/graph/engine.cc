@@ -39,7 +39,7 @@ void Engine::run(const GraphSpec& graph, const EngineOptions& options) {
   std::unique_ptr<Program> program;
   std::exception_ptr failure;
   try {
-    program = std::make_unique<Program>(graph, options);
+    program = make_program(graph, options);
   } catch (...) {
     failure = std::current_exception();
   }

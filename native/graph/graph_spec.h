@@ -59,6 +59,8 @@ struct GraphSpec {
   int logits;
 };
 
+enum class DeviceKind { kCpu, kCuda };
+
 struct EngineOptions {
   int64_t batch_size;
   int threads;
@@ -67,6 +69,11 @@ struct EngineOptions {
   std::string isa;
   bool training;
   bool guards;
+  DeviceKind device = DeviceKind::kCpu;
+  int device_index = 0;
+  bool deterministic = true;
+  bool tf32 = false;
+  bool graphs = true;  // launch captured steps, where the driver can
 };
 
 // Throws ERR_GRAPH when an index points nowhere or a tensor is read before it is written.

@@ -7,7 +7,7 @@
 
 namespace pss {
 
-MemoryPlan plan_memory(const std::vector<BufferRequest>& requests, int64_t margin) {
+MemoryPlan plan_memory(const std::vector<BufferRequest>& requests, int64_t margin, bool share) {
   std::vector<size_t> order(requests.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -20,7 +20,7 @@ MemoryPlan plan_memory(const std::vector<BufferRequest>& requests, int64_t margi
     std::vector<std::pair<int64_t, int64_t>> taken;
     for (const size_t other : placed) {
       const BufferRequest& o = requests[other];
-      if (margin == 0 && (o.last < request.first || request.last < o.first)) continue;
+      if (share && margin == 0 && (o.last < request.first || request.last < o.first)) continue;
       taken.emplace_back(plan.offsets[other], plan.offsets[other] + pad_to_vector(o.floats));
     }
     std::sort(taken.begin(), taken.end());

@@ -17,7 +17,8 @@ struct MemoryPlan {
   int64_t floats;                // of the arena
 };
 
-// First fit by decreasing size. With `margin`, nothing is shared and so many floats lie around every buffer.
-MemoryPlan plan_memory(const std::vector<BufferRequest>& requests, int64_t margin);
+// First fit by decreasing size. Nothing is shared without `share`, nor with a `margin`, which is how many
+// floats lie around every buffer.
+MemoryPlan plan_memory(const std::vector<BufferRequest>& requests, int64_t margin, bool share);
 
 }  // namespace pss

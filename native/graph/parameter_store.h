@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "backend/backend.h"
 #include "backend/cpu/thread_team.h"
-#include "base/aligned_buffer.h"
 #include "graph/graph_spec.h"
 #include "ops/op.h"
 
@@ -14,10 +14,12 @@ namespace pss {
 
 // Parameters that one node of the graph owns as a single array (an embedding's M, with its tables as slices).
 struct Memory {
-  AlignedBuffer<float> value;
-  std::vector<AlignedBuffer<float>> states;
+  FloatStorage value;
+  std::vector<FloatStorage> states;
   int64_t floats = 0;
   int64_t row_length = 1;  // floats that share one float of state
+  // State array `slot` of optimizer_slots, null where the optimizer has none.
+  float* state(size_t slot) const { return slot < states.size() ? states[slot].data : nullptr; }
 };
 
 struct NamedTensor {
@@ -31,18 +33,21 @@ struct NamedTensor {
 class ParameterStore {
  public:
   // `memory_of[p]` is the index in `memory_floats` of the array that parameter p is a slice of, or -1 for one
-  // of its own. `row_lengths` of each array matter to rowwise-adagrad alone.
+  // of its own. `row_lengths` of each array matter to rowwise-adagrad alone. `backend` outlives the store.
   ParameterStore(const GraphSpec& graph, const std::vector<int>& memory_of,
                  const std::vector<int64_t>& memory_floats, const std::vector<int64_t>& row_lengths,
-                 const EngineOptions& options);
+                 const EngineOptions& options, Backend* backend);
 
-  // Fills parameters from Philox by (seed, name, index), and the state with its first value.
+  // Fills parameters from Philox by (seed, name, index), and the state with its first value. Computed on the
+  // host by `team`, so the bits are the same on every device.
   void initialise(const ThreadTeam& team);
 
   std::vector<Parameter>& parameters() { return parameters_; }
   Memory& memory(int index) { return memories_[index]; }
-  // State arrays that shadow parameter p, in the order of optimizer_slots; empty for slices of a memory.
-  std::vector<float*> states(int p);
+  // State array `slot` that shadows parameter p, or null; for slices of a memory ask the memory.
+  float* state(size_t p, size_t slot) const {
+    return slot < states_[p].size() ? states_[p][slot].data : nullptr;
+  }
 
   const std::vector<NamedTensor>& parameter_tensors() const { return parameter_tensors_; }
   const std::vector<NamedTensor>& state_tensors() const { return state_tensors_; }
@@ -57,11 +62,14 @@ class ParameterStore {
 
  private:
   const NamedTensor& find(const std::string& name, int64_t offset, int64_t count) const;
+  void fill_range(const Parameter& parameter, const ParameterSpec& spec, int64_t first, int64_t last,
+                  float* out) const;
   const GraphSpec& graph_;
   EngineOptions options_;
+  Backend* backend_;
   std::vector<Parameter> parameters_;
-  std::vector<AlignedBuffer<float>> values_, gradients_;
-  std::vector<std::vector<AlignedBuffer<float>>> states_;
+  std::vector<FloatStorage> values_, gradients_;
+  std::vector<std::vector<FloatStorage>> states_;
   std::vector<Memory> memories_;
   std::vector<NamedTensor> parameter_tensors_, state_tensors_;
   std::map<std::string, NamedTensor> by_name_;

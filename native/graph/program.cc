@@ -1,57 +1,61 @@
 #include "graph/program.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstring>
 
+#include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "graph/cpu_program.h"
+#include "graph/cuda_program.h"
 #include "graph/embedding_node.h"
+#include "graph/op_list.h"
+#include "ops/embedding/embedding.h"
 
 namespace pss {
 
 namespace {
 
 constexpr int64_t kPredictRows =
-    1024;  // least capacity, so that small training batches don't slow prediction
-constexpr int64_t kUpdateBlock = 1 << 14;  // floats of a dense parameter updated by one task
-constexpr int64_t kMargin = 64;            // floats of sentinel around every buffer under `guards`
+    1024;                        // least capacity, so that small training batches don't slow prediction
+constexpr int64_t kMargin = 64;  // floats of sentinel around every buffer under `guards`
 constexpr float kSentinel = -6.0221408e23f;
-
-Batch slice(const Batch& rows, int64_t first, int64_t count, int64_t num_dense, int64_t num_tables) {
-  return {count, rows.labels + first, rows.dense + first * num_dense, rows.sparse + first * num_tables};
-}
 
 }  // namespace
 
-template <typename Body>
-void Program::timed(const std::string& part, const Body& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  timings_[part] +=
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
-
-Program::Program(GraphSpec graph, const EngineOptions& options)
-    : graph_(std::move(graph)), options_(options), team_(options.threads) {
+Program::Program(GraphSpec graph, const EngineOptions& options, std::unique_ptr<Backend> backend)
+    : backend_(std::move(backend)),
+      graph_(std::move(graph)),
+      options_(options),
+      team_(options.threads),
+      max_batch_(std::max(options.batch_size, kPredictRows)) {
   check_graph(graph_);
   if (options.batch_size < 1) throw Error("ERR_GRAPH", "The batch size must be at least 1.");
-  context_ = {&team_, choose_isa(options.isa), options.training, std::max(options.batch_size, kPredictRows)};
+}
+
+void Program::compile() {
+  find_embeddings();
+  place_buffers();
+  for (const NodeSpec& node : graph_.nodes) ops_.push_back(build_op(node));
+  build_rest(options_.training, scores());
+  store_->initialise(team_);
+}
+
+void Program::find_embeddings() {
   memory_of_.assign(graph_.parameters.size(), -1);
   std::vector<int64_t> memory_floats, row_lengths;
-  for (const NodeSpec& node : graph_.nodes) {
+  for (size_t i = 0; i < graph_.nodes.size(); i++) {
+    const NodeSpec& node = graph_.nodes[i];
     if (node.op != "embedding") continue;
-    const Addressing addressing = embedding_addressing(graph_, node);
-    for (const int parameter : node.parameters)
-      memory_of_[parameter] = static_cast<int>(memory_floats.size());
+    const int memory = static_cast<int>(memory_floats.size());
+    embeddings_.push_back({static_cast<int>(i), memory, embedding_addressing(graph_, node),
+                           options_.training && embedding_gradient_is_dense(node)});
+    const Addressing& addressing = embeddings_.back().addressing;
+    for (const int parameter : node.parameters) memory_of_[parameter] = memory;
     memory_floats.push_back(addressing.memory_size);
     row_lengths.push_back(embedding_row_length(addressing));
   }
-  store_ = std::make_unique<ParameterStore>(graph_, memory_of_, memory_floats, row_lengths, options_);
-  place_buffers();
-  build_ops();
-  if (options.training) build_updates();
-  store_->initialise(team_);
+  store_ = std::make_unique<ParameterStore>(graph_, memory_of_, memory_floats, row_lengths, options_,
+                                            backend_.get());
 }
 
 // Values live from their producer's forward to their last reader (their producer's backward, when training),
@@ -90,7 +94,7 @@ void Program::place_buffers() {
     const bool output = t == graph_.logits;
     const bool fused =
         !output && consumers[t].size() == 1 && can_fuse(graph_.nodes[p], graph_.nodes[consumers[t][0]]);
-    const int64_t floats = tensor.ld * context_.max_batch;
+    const int64_t floats = tensor.ld * max_batch_;
     if (!fused) {
       int last = options_.training ? backward_time(p) : p;
       for (const int consumer : consumers[t]) last = std::max(last, consumer);
@@ -108,52 +112,24 @@ void Program::place_buffers() {
     owners.emplace_back(t, true);
   }
   const int64_t margin = options_.guards ? kMargin : 0;
-  plan_ = plan_memory(requests, margin);
-  arena_ = AlignedBuffer<float>(plan_.floats);
-  if (options_.guards) std::fill(arena_.data(), arena_.data() + arena_.size(), kSentinel);
+  plan_ = plan_memory(requests, margin, runs_in_graph_order());
+  arena_ = backend_->allocate(plan_.floats);
+  if (options_.guards) backend_->fill(arena_.data, arena_.size, kSentinel);
   for (size_t r = 0; r < requests.size(); r++) {
     Tensor& tensor = tensors_[owners[r].first];
-    float* data = arena_.data() + plan_.offsets[r];
-    if (options_.guards) std::fill(data, data + requests[r].floats, 0.0f);
+    float* data = arena_.data + plan_.offsets[r];
+    if (options_.guards) backend_->fill(data, requests[r].floats, 0);
     (owners[r].second ? tensor.gradient : tensor.value) = data;
   }
 }
 
-void Program::build_ops() {
-  BuildContext build{context_, graph_, tensors_, *store_, memory_of_, {}};
-  build.virtual_slots.assign(tensors_.size(), nullptr);
-  for (const NodeSpec& node : graph_.nodes) {
-    ops_.push_back(build_op(build, node));
-    if (node.op != "embedding") continue;
-    embeddings_.push_back(
-        {static_cast<const Embedding*>(ops_.back().get()), memory_of_[node.parameters[0]], nullptr});
-  }
-  if (tensors_[graph_.logits].cols == 1)
-    loss_ = std::make_unique<BceLoss>(context_, &tensors_[graph_.logits]);
-}
-
-void Program::build_updates() {
-  size_t next = 0;
-  for (const NodeSpec& node : graph_.nodes) {
-    if (node.op != "embedding") continue;
-    EmbeddingState& state = embeddings_[next++];
-    state.update =
-        std::make_unique<ChunkUpdate>(&team_, context_.isa, state.op->addressing(), options_.optimizer,
-                                      embedding_gradient_is_dense(node), context_.max_batch);
-  }
-  const auto& parameters = store_->parameters();
-  for (size_t p = 0; p < parameters.size(); p++) {
-    if (!parameters[p].gradient) continue;
-    for (int64_t first = 0; first < parameters[p].stored(); first += kUpdateBlock) {
-      dense_blocks_.push_back(
-          {static_cast<int>(p), first, std::min(kUpdateBlock, parameters[p].stored() - first)});
-    }
-  }
+Batch Program::slice(const Batch& rows, int64_t first, int64_t count) const {
+  return {count, rows.labels + first, rows.dense + first * graph_.num_dense,
+          rows.sparse + first * graph_.num_tables};
 }
 
 void Program::check_batch(const Batch& batch) const {
-  for (const EmbeddingState& embedding : embeddings_)
-    check_ids(batch.sparse, batch.B, embedding.op->addressing());
+  for (const EmbeddingNode& embedding : embeddings_) check_ids(batch.sparse, batch.B, embedding.addressing);
 }
 
 void Program::forward(const Batch& batch) {
@@ -172,133 +148,94 @@ void Program::backward(const Batch& batch) {
   }
 }
 
-void Program::update(const Batch& batch, double learning_rate, int64_t step) {
-  const UpdateScalars scalars = update_scalars(options_.optimizer, static_cast<float>(learning_rate), step);
-  OptimizerSpec dense = options_.optimizer;
-  // A row of a layer's weights isn't an embedding: rowwise-adagrad falls back to adagrad for them, as
-  // TorchRec's recipes do.
-  if (dense.kind == OptimizerKind::kRowwiseAdagrad) dense.kind = OptimizerKind::kAdagrad;
-  const auto kernel = context_.isa == Isa::kAvx512 ? update_range_avx512 : update_range_ref;
-  timed("update.dense", [&] {
-    team_.run(static_cast<int64_t>(dense_blocks_.size()), [&](int64_t i) {
-      const DenseBlock& block = dense_blocks_[i];
-      const Parameter& parameter = store_->parameters()[block.parameter];
-      const std::vector<float*> states = store_->states(block.parameter);
-      const auto state = [&](size_t s) { return s < states.size() ? states[s] + block.first : nullptr; };
-      kernel(parameter.value + block.first, parameter.gradient + block.first, state(0), state(1), block.count,
-             dense, scalars);
-    });
-  });
-  timed("update.embedding", [&] {
-    for (EmbeddingState& embedding : embeddings_) {
-      Memory& memory = store_->memory(embedding.memory);
-      const auto state = [&](size_t s) {
-        return s < memory.states.size() ? memory.states[s].data() : nullptr;
-      };
-      const Tensor& slots = embedding.op->slots();
-      embedding.update->apply(memory.value.data(), state(0), state(1), embedding.op->starts(), slots.gradient,
-                              slots.ld, batch.B, scalars);
-    }
-  });
-  for (auto& op : ops_) {
-    if (op) op->parameters_changed();
-  }
-}
-
 int64_t Program::train(const Batch& rows, int64_t batch_size, int64_t first_step,
                        const double* learning_rates, double* losses, int64_t* losses_filled,
                        const std::atomic<bool>& stop) {
-  if (!options_.training || !loss_)
+  if (!options_.training || !scores())
     throw Error("ERR_GRAPH", "This engine was built for prediction and can't train.");
-  if (batch_size < 1 || batch_size > context_.max_batch) {
+  if (batch_size < 1 || batch_size > max_batch_) {
     throw Error("ERR_GRAPH", "A batch of " + std::to_string(batch_size) +
-                                 " rows doesn't fit an engine built for " +
-                                 std::to_string(context_.max_batch) + ".");
+                                 " rows doesn't fit an engine built for " + std::to_string(max_batch_) + ".");
   }
   check_batch(rows);
-  int64_t step = 0;
   *losses_filled = 0;
-  for (int64_t first = 0; first < rows.B && !stop; first += batch_size, step++) {
-    const Batch batch =
-        slice(rows, first, std::min(batch_size, rows.B - first), graph_.num_dense, graph_.num_tables);
-    forward(batch);
-    timed("loss", [&] { losses[step] = loss_->run(batch); });
-    *losses_filled = step + 1;
-    if (!std::isfinite(losses[step])) return step;
-    backward(batch);
-    update(batch, learning_rates[step], first_step + step);
-  }
-  return step;
+  return run_steps({rows, batch_size, first_step, learning_rates, losses, losses_filled}, stop);
 }
 
 void Program::predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) {
-  const Tensor& out = tensors_[graph_.logits];
-  if (out.cols != 1) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row.");
+  if (!scores()) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row.");
   check_batch(rows);
-  for (int64_t first = 0; first < rows.B && !stop; first += context_.max_batch) {
-    const Batch batch =
-        slice(rows, first, std::min(context_.max_batch, rows.B - first), graph_.num_dense, graph_.num_tables);
-    forward(batch);
-    std::memcpy(logits + first, out.value, batch.B * sizeof(float));
+  run_predict(rows, logits, stop);
+}
+
+std::vector<float> Program::collect(const float* data, int64_t rows, int64_t cols, int64_t ld) const {
+  std::vector<float> padded(static_cast<size_t>(rows * ld));
+  backend_->copy_out(padded.data(), data, rows * ld);
+  if (ld == cols) return padded;
+  std::vector<float> values(static_cast<size_t>(rows * cols));
+  for (int64_t r = 0; r < rows; r++) {
+    std::copy_n(padded.data() + r * ld, cols, values.data() + r * cols);
   }
+  return values;
 }
 
 TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   if (!options_.training)
     throw Error("ERR_GRAPH", "This engine was built for prediction and has no gradients.");
-  if (batch.B > context_.max_batch)
-    throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
-  const Tensor& out = tensors_[graph_.logits];
+  if (batch.B > max_batch_) throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
+  const Tensor& out = output();
   TraceResult result{std::nan(""), {}, {}, {}};
-  const auto collect = [&](const float* data, const Tensor& tensor) {
-    std::vector<float> values(batch.B * tensor.cols);
-    for (int64_t b = 0; b < batch.B; b++) {
-      std::copy_n(data + b * tensor.ld, tensor.cols, values.data() + b * tensor.cols);
-    }
-    return values;
-  };
   check_batch(batch);
-  forward(batch);
+  const Batch staged = stage(batch);
+  forward(staged);
   // Values are collected before the backward pass, which may reuse the memory of those nobody reads any more.
   for (const Tensor& tensor : tensors_) {
-    if (tensor.value) result.values[tensor.name] = collect(tensor.value, tensor);
+    if (tensor.value) result.values[tensor.name] = collect(tensor.value, batch.B, tensor.cols, tensor.ld);
   }
   if (!output_gradient) {
-    if (!loss_) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row: give its gradient.");
-    result.loss = loss_->run(batch);
+    if (!scores()) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row: give its gradient.");
+    result.loss = run_loss(staged);
   } else if (out.gradient) {
+    std::vector<float> padded(static_cast<size_t>(batch.B * out.ld), 0.0f);
     for (int64_t b = 0; b < batch.B; b++) {
-      std::copy_n(output_gradient + b * out.cols, out.cols, out.gradient + b * out.ld);
+      std::copy_n(output_gradient + b * out.cols, out.cols, padded.data() + b * out.ld);
     }
+    backend_->copy_in(out.gradient, padded.data(), batch.B * out.ld);
   }
   for (size_t i = ops_.size(); i-- > 0;) {
     const Tensor& tensor = tensors_[graph_.nodes[i].output];
     if (!ops_[i] || !tensor.gradient) continue;
-    result.gradients[tensor.name] = collect(tensor.gradient, tensor);
-    ops_[i]->backward(batch);
+    result.gradients[tensor.name] = collect(tensor.gradient, batch.B, tensor.cols, tensor.ld);
+    ops_[i]->backward(staged);
     check_guards(graph_.nodes[i].name);
   }
-  for (const EmbeddingState& embedding : embeddings_) {
-    const Tensor& slots = embedding.op->slots();
-    std::vector<float> dmemory(store_->memory(embedding.memory).floats, 0.0f);
-    scatter_add_ref(dmemory.data(), slots.gradient, slots.ld, embedding.op->starts(), batch.B,
-                    embedding.op->addressing());
+  collect_embedding_gradients(batch, result);
+  for (const Parameter& parameter : store_->parameters()) {
+    if (!parameter.gradient) continue;
+    result.parameter_gradients[parameter.name] =
+        collect(parameter.gradient, parameter.rows, parameter.cols, parameter.ld);
+  }
+  return result;
+}
+
+void Program::collect_embedding_gradients(const Batch& batch, TraceResult& result) const {
+  for (const EmbeddingNode& embedding : embeddings_) {
+    const Tensor& slots = slots_of(embedding);
+    if (!slots.gradient) continue;
+    const Addressing& addressing = embedding.addressing;
+    std::vector<uint32_t> starts(static_cast<size_t>(batch.B * addressing.T * addressing.chunks));
+    compute_starts(starts.data(), batch.sparse, 0, batch.B, addressing);
+    const std::vector<float> dslots = collect(slots.gradient, batch.B, slots.cols, slots.ld);
+    const Memory& memory = store_->memory(embedding.memory);
+    std::vector<float> dmemory(static_cast<size_t>(memory.floats), 0.0f);
+    scatter_add_ref(dmemory.data(), dslots.data(), slots.cols, starts.data(), batch.B, addressing);
     for (size_t p = 0; p < memory_of_.size(); p++) {
       if (memory_of_[p] != embedding.memory) continue;
       const Parameter& parameter = store_->parameters()[p];
-      const auto first = dmemory.begin() + (parameter.value - store_->memory(embedding.memory).value.data());
+      const auto first = dmemory.begin() + (parameter.value - memory.value.data);
       result.parameter_gradients[parameter.name] = {first, first + parameter.cols};
     }
   }
-  for (const Parameter& parameter : store_->parameters()) {
-    if (!parameter.gradient) continue;
-    std::vector<float>& out_gradient = result.parameter_gradients[parameter.name];
-    for (int64_t r = 0; r < parameter.rows; r++) {
-      out_gradient.insert(out_gradient.end(), parameter.gradient + r * parameter.ld,
-                          parameter.gradient + r * parameter.ld + parameter.cols);
-    }
-  }
-  return result;
 }
 
 void Program::parameters_changed() {
@@ -309,15 +246,21 @@ void Program::parameters_changed() {
 
 void Program::check_guards(const std::string& after) const {
   if (!options_.guards) return;
-  std::vector<std::pair<int64_t, int64_t>> used;
+  const float* arena = arena_.data;
+  std::vector<float> copy;
+  if (!backend_->on_host()) {
+    copy.resize(static_cast<size_t>(arena_.size));
+    backend_->copy_out(copy.data(), arena_.data, arena_.size);
+    arena = copy.data();
+  }
   for (const Tensor& tensor : tensors_) {
     for (const float* data : {tensor.value, tensor.gradient}) {
-      if (data) used.emplace_back(data - arena_.data(), pad_to_vector(tensor.ld * context_.max_batch));
-    }
-  }
-  for (const auto& [offset, floats] : used) {
-    for (int64_t i = 1; i <= kMargin; i++) {
-      if (arena_[offset - i] == kSentinel && arena_[offset + floats + i - 1] == kSentinel) continue;
+      if (!data) continue;
+      const float* before = arena + (data - arena_.data);
+      const float* behind = before + pad_to_vector(tensor.ld * max_batch_);
+      const auto whole = [](float value) { return value == kSentinel; };
+      if (std::all_of(before - kMargin, before, whole) && std::all_of(behind, behind + kMargin, whole))
+        continue;
       throw Error("ERR_GUARD", "Node '" + after + "' wrote outside its buffers.");
     }
   }
@@ -335,6 +278,11 @@ std::map<std::string, double> Program::take_timings() {
   std::map<std::string, double> taken;
   taken.swap(timings_);
   return taken;
+}
+
+std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
+  if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
+  return std::make_unique<CpuProgram>(std::move(graph), options);
 }
 
 }  // namespace pss

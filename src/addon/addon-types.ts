@@ -8,7 +8,7 @@ export interface Addon {
   readonly machine: () => MachineInfo;
   /**
    * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
-   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 16 cycles.
+   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
    */
   readonly fmaProbe: (threads: number, iterations: number) => number;
 }
@@ -36,6 +36,19 @@ export interface EngineOptions {
   readonly training: boolean;
   /** Put sentinels around every buffer and check them after every op (for tests; slower). */
   readonly guards?: boolean;
+  /** Where the model lives; `cpu` unless said. */
+  readonly device?: 'cpu' | 'cuda';
+  /** Which GPU, from 0. */
+  readonly deviceIndex?: number;
+  /** The same bits every time (the default); without it, a GPU may add up gradients in any order where that is faster. */
+  readonly deterministic?: boolean;
+  /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
+  readonly tf32?: boolean;
+  /**
+   * Launch a GPU's whole step as one captured graph where the driver can (the default). Without it, `takeTimings()` knows
+   * each part of a step rather than its total.
+   */
+  readonly graphs?: boolean;
 }
 
 /** Rows of a batch or a superbatch, row-major; views into larger buffers are fine. */

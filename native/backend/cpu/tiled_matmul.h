@@ -6,7 +6,7 @@
 // (docs/performance.md).
 //
 // B changes between calls (weights are updated, activations are new) and is packed into oneDNN's blocked
-// layout once per change, tile by tile, by the same team.
+// layout once per change, in independent parts.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 #include <memory>
 #include <utility>
 
-#include "backend/cpu/thread_team.h"
+#include "backend/cpu/row_block.h"
 
 namespace pss {
 
@@ -30,24 +30,25 @@ class TiledMatmul {
     int64_t c_stride;
     const float* bias = nullptr;  // [n]
     bool relu = false;
+    bool b_by_rows = false;  // B's rows come in blocks of row_block(k), each packed when it is there
   };
-  TiledMatmul(const ThreadTeam* team, const Operands& operands);
+  explicit TiledMatmul(const Operands& operands);
   ~TiledMatmul();
 
-  // Packs B [k, n] as this call of run() will need it. Without a call, the last packing for the same sizes is
-  // used.
-  void pack(int64_t m, int64_t k, int64_t n);
-  bool packed(int64_t m, int64_t k, int64_t n) const;
-  // B's values changed: earlier packings are stale.
-  void invalidate();
-  // With `a_stride` 0 in the operands, rows of A are k floats apart.
-  void run(int64_t m, int64_t k, int64_t n);
+  // Makes the plan for these sizes, if it isn't there. By one thread, before any of the calls below.
+  void prepare(int64_t m, int64_t k, int64_t n);
+  // Tasks that pack B [k, n] as run_tile will read it; independent of each other. With b_by_rows, one for
+  // each block of rows.
+  int64_t packs(int64_t m, int64_t k, int64_t n) const;
+  void run_pack(int64_t m, int64_t k, int64_t n, int64_t pack);
+  // Rows [tile*row_block(m), ...) of C. With `a_stride` 0 in the operands, rows of A are k floats apart.
+  int64_t tiles(int64_t m) const { return (m + row_block(m) - 1) / row_block(m); }
+  void run_tile(int64_t m, int64_t k, int64_t n, int64_t tile);
 
  private:
   struct Plan;
   using Key = std::pair<std::pair<int64_t, int64_t>, int64_t>;
-  Plan& plan(int64_t m, int64_t k, int64_t n);
-  const ThreadTeam* team_;
+  Plan& plan(int64_t m, int64_t k, int64_t n) const { return *plans_.at({{m, k}, n}); }
   Operands operands_;
   std::map<Key, std::unique_ptr<Plan>> plans_;
 };

@@ -1,12 +1,12 @@
 // Mean binary cross-entropy with logits, stable for any finite z:
 //
 //   loss = 1/B * sum_b max(z_b, 0) - z_b*y_b + log(1 + exp(-|z_b|));    dz_b = (sigmoid(z_b) - y_b) / B
-// Terms are float64; blocks of 256 rows are summed in order, then the blocks.
+// Terms are float64; the rows of a block are summed in order, then the blocks.
 #pragma once
 
 #include <vector>
 
-#include "ops/op.h"
+#include "ops/cpu_op.h"
 
 namespace pss {
 
@@ -16,13 +16,14 @@ double bce_block(float* dz, const float* z, const uint8_t* labels, int64_t first
 class BceLoss {
  public:
   BceLoss(const OpContext& context, const Tensor* logits);
-  // Writes the logits' gradient where there is one, and returns the mean loss.
-  double run(const Batch& batch);
+  // Rows [first, last), a whole block of row_block(batch.B): writes the logits' gradient where there is one.
+  void run_rows(const Batch& batch, int64_t first, int64_t last);
+  // Mean loss of a batch whose rows have all been run.
+  double total(int64_t B) const;
 
  private:
-  OpContext context_;
   const Tensor* logits_;
-  std::vector<double> sums_;
+  std::vector<double> sums_;  // by block
 };
 
 }  // namespace pss

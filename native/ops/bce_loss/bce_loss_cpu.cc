@@ -5,10 +5,6 @@
 
 namespace pss {
 
-namespace {
-constexpr int64_t kRows = 256;
-}
-
 double bce_block(float* dz, const float* z, const uint8_t* labels, int64_t first, int64_t last,
                  double scale) {
   double sum = 0;
@@ -21,23 +17,23 @@ double bce_block(float* dz, const float* z, const uint8_t* labels, int64_t first
   return sum;
 }
 
-BceLoss::BceLoss(const OpContext& context, const Tensor* logits) : context_(context), logits_(logits) {
+BceLoss::BceLoss(const OpContext& context, const Tensor* logits) : logits_(logits) {
   if (logits->cols != 1) {
     throw Error("ERR_GRAPH", "The loss needs one logit a row, but '" + logits->name + "' has " +
                                  std::to_string(logits->cols) + " columns.");
   }
-  sums_.resize((context.max_batch + kRows - 1) / kRows);
+  sums_.resize(static_cast<size_t>(context.max_batch / row_block(1) + 1));
 }
 
-double BceLoss::run(const Batch& batch) {
-  context_.team->run_blocks(batch.B, kRows, [&](int64_t first, int64_t last) {
-    sums_[first / kRows] = bce_block(logits_->gradient, logits_->value, batch.labels, first, last,
-                                     1.0 / static_cast<double>(batch.B));
-  });
+void BceLoss::run_rows(const Batch& batch, int64_t first, int64_t last) {
+  sums_[first / row_block(batch.B)] = bce_block(logits_->gradient, logits_->value, batch.labels, first, last,
+                                                1.0 / static_cast<double>(batch.B));
+}
+
+double BceLoss::total(int64_t B) const {
   double sum = 0;
-  for (int64_t block = 0; block * kRows < batch.B; block++) sum += sums_[block];
-  // fmax would hide a NaN logit in the sum's first term, but not in the others.
-  return sum / static_cast<double>(batch.B);
+  for (int64_t block = 0; block * row_block(B) < B; block++) sum += sums_[block];
+  return sum / static_cast<double>(B);
 }
 
 }  // namespace pss

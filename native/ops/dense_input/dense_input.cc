@@ -4,9 +4,10 @@
 
 namespace pss {
 
-void DenseInput::forward(const Batch& batch) {
-  for (int64_t b = 0; b < batch.B; b++) {
-    std::memcpy(out_->value + b * out_->ld, batch.dense + b * out_->cols, out_->cols * sizeof(float));
+void DenseInput::forward_rows(const Batch& batch, int64_t first, int64_t last) {
+  const auto bytes = static_cast<size_t>(out_->cols) * sizeof(float);
+  for (int64_t b = first; b < last; b++) {
+    std::memcpy(out_->value + b * out_->ld, batch.dense + b * out_->cols, bytes);
   }
 }
 

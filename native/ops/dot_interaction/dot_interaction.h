@@ -38,13 +38,13 @@ void dot_backward_ref(float* dbottom, float* dslots, const float* vectors, const
 void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, const float* dout,
                          const InteractionShape& shape, LookAhead next);
 
-class DotInteraction : public Op {
+class DotInteraction : public CpuOp {
  public:
   // `fused` may be null: then slots->value is read.
   DotInteraction(const OpContext& context, const Tensor* bottom, const Tensor* slots, const Embedding* fused,
                  Tensor* out);
-  void forward(const Batch& batch) override;
-  void backward(const Batch& batch) override;
+  void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
   const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
@@ -54,7 +54,6 @@ class DotInteraction : public Op {
   LookAhead ahead(int64_t b, int64_t last) const;
   // A thread's own vectors, Gram matrix and unused gradients.
   float* thread_scratch();
-  OpContext context_;
   const Tensor* bottom_;
   const Tensor* slots_;
   const Embedding* fused_;

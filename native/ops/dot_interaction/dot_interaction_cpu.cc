@@ -8,8 +8,6 @@ namespace pss {
 
 namespace {
 
-// Samples of one task.
-constexpr int64_t kBlock = 32;
 constexpr int64_t kTile = 4;
 constexpr int64_t kMaxVectors = 64;
 
@@ -29,7 +27,7 @@ int64_t interaction_scratch(const InteractionShape& shape) {
 
 DotInteraction::DotInteraction(const OpContext& context, const Tensor* bottom, const Tensor* slots,
                                const Embedding* fused, Tensor* out)
-    : context_(context),
+    : CpuOp(context),
       bottom_(bottom),
       slots_(slots),
       fused_(fused),
@@ -66,34 +64,30 @@ LookAhead DotInteraction::ahead(int64_t b, int64_t last) const {
   return look_ahead(fused_->memory(), starts, addressing);
 }
 
-void DotInteraction::forward(const Batch& batch) {
+void DotInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
   const auto kernel = context_.isa == Isa::kAvx512 ? dot_forward_avx512 : dot_forward_ref;
-  context_.team->run_blocks(batch.B, kBlock, [&](int64_t first, int64_t last) {
-    float* vectors = thread_scratch();
-    float* gram = vectors + shape_.Vp * shape_.Dp;
-    for (int64_t b = first; b < last; b++) {
-      load_vectors(vectors, b);
-      float* row = out_->value + b * out_->ld;
-      std::memcpy(row, vectors, static_cast<size_t>(shape_.D) * sizeof(float));
-      kernel(row + shape_.D, vectors, gram, shape_, ahead(b, batch.B));
-      std::fill(row + out_->cols, row + out_->ld, 0.0f);
-    }
-  });
+  float* vectors = thread_scratch();
+  float* gram = vectors + shape_.Vp * shape_.Dp;
+  for (int64_t b = first; b < last; b++) {
+    load_vectors(vectors, b);
+    float* row = out_->value + b * out_->ld;
+    std::memcpy(row, vectors, static_cast<size_t>(shape_.D) * sizeof(float));
+    kernel(row + shape_.D, vectors, gram, shape_, ahead(b, last));
+    std::fill(row + out_->cols, row + out_->ld, 0.0f);
+  }
 }
 
-void DotInteraction::backward(const Batch& batch) {
+void DotInteraction::backward_rows(const Batch&, int64_t first, int64_t last) {
   const auto kernel = context_.isa == Isa::kAvx512 ? dot_backward_avx512 : dot_backward_ref;
-  context_.team->run_blocks(batch.B, kBlock, [&](int64_t first, int64_t last) {
-    float* vectors = thread_scratch();
-    // An input without a gradient gets its share written here and forgotten.
-    float* unused = vectors + shape_.Vp * shape_.Dp;
-    for (int64_t b = first; b < last; b++) {
-      load_vectors(vectors, b);
-      float* dbottom = bottom_->gradient ? bottom_->gradient + b * bottom_->ld : unused;
-      float* dslots = slots_->gradient ? slots_->gradient + b * slots_->ld : unused;
-      kernel(dbottom, dslots, vectors, out_->gradient + b * out_->ld, shape_, ahead(b, batch.B));
-    }
-  });
+  float* vectors = thread_scratch();
+  // An input without a gradient gets its share written here and forgotten.
+  float* unused = vectors + shape_.Vp * shape_.Dp;
+  for (int64_t b = first; b < last; b++) {
+    load_vectors(vectors, b);
+    float* dbottom = bottom_->gradient ? bottom_->gradient + b * bottom_->ld : unused;
+    float* dslots = slots_->gradient ? slots_->gradient + b * slots_->ld : unused;
+    kernel(dbottom, dslots, vectors, out_->gradient + b * out_->ld, shape_, ahead(b, last));
+  }
 }
 
 }  // namespace pss

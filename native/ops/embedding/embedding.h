@@ -8,8 +8,8 @@
 #pragma once
 
 #include "base/aligned_buffer.h"
+#include "ops/cpu_op.h"
 #include "ops/embedding/addressing.h"
-#include "ops/op.h"
 
 namespace pss {
 
@@ -28,7 +28,7 @@ struct LookAhead {
   int64_t unit;    // floats
   int64_t length;  // floats of a chunk
 };
-// No chunks when `starts` is null.
+// None when `starts` is null, and none of chunks too short to gain by it.
 LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressing& addressing);
 
 // dmemory[|M|] += the chunks of dslots [B, T*D] (rows ld apart): the definition of the dense gradient (paper,
@@ -36,12 +36,11 @@ LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressi
 void scatter_add_ref(float* dmemory, const float* dslots, int64_t ld, const uint32_t* starts, int64_t B,
                      const Addressing& addressing);
 
-class Embedding : public Op {
+class Embedding : public CpuOp {
  public:
   // `slots` [B, T, D]; `memory` has |M| floats and at least 64 more behind them that may be read.
   Embedding(const OpContext& context, const Addressing& addressing, const float* memory, Tensor* slots);
-  void forward(const Batch& batch) override;
-  void backward(const Batch&) override {}
+  void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
   const char* implementation() const override { return isa_name(context_.isa); }
 
   const Addressing& addressing() const { return addressing_; }
@@ -51,7 +50,6 @@ class Embedding : public Op {
   const Tensor& slots() const { return *slots_; }
 
  private:
-  OpContext context_;
   Addressing addressing_;
   const float* memory_;
   Tensor* slots_;

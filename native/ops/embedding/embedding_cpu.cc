@@ -6,38 +6,37 @@ namespace pss {
 
 namespace {
 
-// Samples of one task.
-constexpr int64_t kBlock = 32;
+// Chunks shorter than a cache line aren't asked for ahead: with so many of them the processor overlaps the
+// misses of the lookup itself better (measured, half the time for single floats).
+constexpr int64_t kLeastAhead = 16;
 
 }  // namespace
 
 LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressing& addressing) {
-  const int64_t count = starts ? addressing.T * addressing.chunks : 0;
-  return {memory, starts, count, addressing.unit, std::min(addressing.Z, addressing.D)};
+  const int64_t length = std::min(addressing.Z, addressing.D);
+  const int64_t count = starts && length >= kLeastAhead ? addressing.T * addressing.chunks : 0;
+  return {memory, starts, count, addressing.unit, length};
 }
 
 Embedding::Embedding(const OpContext& context, const Addressing& addressing, const float* memory,
                      Tensor* slots)
-    : context_(context),
+    : CpuOp(context),
       addressing_(addressing),
       memory_(memory),
       slots_(slots),
       starts_(static_cast<size_t>(context.max_batch * addressing.T * addressing.chunks)) {}
 
-void Embedding::forward(const Batch& batch) {
+void Embedding::forward_rows(const Batch& batch, int64_t first, int64_t last) {
   const bool wide = context_.isa == Isa::kAvx512;
   const bool hashed = addressing_.kind != EmbeddingKind::kFull;
   const auto find_starts = wide && hashed ? compute_starts_avx512 : compute_starts;
   const auto gather = wide ? gather_sample_avx512 : gather_sample_ref;
   const int64_t row = addressing_.T * addressing_.chunks;
-  uint32_t* starts = starts_.data();
-  context_.team->run_blocks(batch.B, kBlock, [&](int64_t first, int64_t last) {
-    find_starts(starts, batch.sparse, first, last, addressing_);
-    if (!slots_->value) return;
-    for (int64_t b = first; b < last; b++) {
-      gather(slots_->value + b * slots_->ld, addressing_.D, memory_, starts + b * row, addressing_);
-    }
-  });
+  find_starts(starts_.data(), batch.sparse, first, last, addressing_);
+  if (!slots_->value) return;
+  for (int64_t b = first; b < last; b++) {
+    gather(slots_->value + b * slots_->ld, addressing_.D, memory_, starts_.data() + b * row, addressing_);
+  }
 }
 
 }  // namespace pss

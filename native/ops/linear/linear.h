@@ -12,12 +12,12 @@
 
 #include "backend/cpu/tiled_matmul.h"
 #include "base/aligned_buffer.h"
-#include "ops/op.h"
+#include "ops/cpu_op.h"
 
 namespace pss {
 
-// dz masked in place, its transpose written to dzt [pad(N), B] and its column sums to dbias, for columns
-// [first, last) of dy (multiples of 16). `y` is null without ReLU.
+// Rows [first, last) of dy become dz, in place; their transpose goes to dzt [ld, B], their column sums to
+// dbias[ld]. `y` is null without ReLU.
 void mask_and_transpose_ref(float* dy, float* dzt, float* dbias, const float* y, int64_t ld, int64_t B,
                             int64_t first, int64_t last);
 void mask_and_transpose_avx512(float* dy, float* dzt, float* dbias, const float* y, int64_t ld, int64_t B,
@@ -38,23 +38,32 @@ void outer_rows_avx512(float* dx, float* dweights, const float* dy, const float*
 // The definition, straight from the formulas above; x [B, K] with rows x_ld apart, and so on.
 void linear_forward_ref(float* y, int64_t y_ld, const float* x, int64_t x_ld, const float* weights,
                         int64_t w_ld, const float* bias, int64_t B, int64_t K, int64_t N, bool relu);
-void linear_backward_ref(float* dx, int64_t dx_ld, float* dweights, int64_t w_ld, const float* dz,
-                         int64_t dz_ld, const float* x, int64_t x_ld, const float* weights, int64_t B,
-                         int64_t K, int64_t N);
+void linear_dx_ref(float* dx, int64_t dx_ld, const float* dz, int64_t dz_ld, const float* weights,
+                   int64_t w_ld, int64_t B, int64_t K, int64_t N);
+// Rows [first, last) of dW, over the whole batch.
+void linear_dweight_ref(float* dweights, int64_t w_ld, const float* dz, int64_t dz_ld, const float* x,
+                        int64_t x_ld, int64_t B, int64_t K, int64_t first, int64_t last);
 
-class Linear : public Op {
+class Linear : public CpuOp {
  public:
   Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias, bool relu,
          Tensor* y);
-  void forward(const Batch& batch) override;
-  void backward(const Batch& batch) override;
-  void parameters_changed() override;
+  void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  void prepare_training(int64_t B) override;
+  void keep_rows(const Batch& batch, int64_t first, int64_t last) override;
+  void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  int64_t tasks(Stage stage, int64_t B) override;
+  void run_task(Stage stage, int64_t B, int64_t task) override;
+  void parameters_changed() override { packed_for_ = 0; }
   const char* implementation() const override;
 
  private:
-  void forward_one(int64_t B);
-  void backward_one(int64_t B);
-  OpContext context_;
+  void forward_rows_one(int64_t first, int64_t last);
+  void backward_rows_one(int64_t B, int64_t first, int64_t last);
+  // Sums the blocks' shares of the bias gradient, and for N = 1 of the weight gradient.
+  void reduce_blocks(int64_t B);
+  float* block_share(int64_t B, int64_t first) { return shares_.data() + first / row_block(B) * share_; }
+
   const Tensor* x_;
   const Parameter* weight_;
   const Parameter* bias_;
@@ -62,9 +71,11 @@ class Linear : public Op {
   Tensor* y_;
   int64_t K_;  // padded to whole vectors; the weights' padding is zero
   int64_t N_;
-  std::unique_ptr<TiledMatmul> forward_, dx_, dweight_;
-  AlignedBuffer<float> dzt_;       // [pad(N), B]
-  AlignedBuffer<float> partials_;  // N = 1: weight gradients of each block of rows
+  std::unique_ptr<TiledMatmul> forward_, dx_, dweight_;  // none for the reference, and for N = 1
+  int64_t packed_for_ = 0;    // batch size for which the weights are packed as they are now
+  AlignedBuffer<float> dzt_;  // [ld, B]
+  int64_t share_;             // floats of a block's share
+  AlignedBuffer<float> shares_;
 };
 
 }  // namespace pss

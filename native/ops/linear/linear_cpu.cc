@@ -6,13 +6,12 @@
 namespace pss {
 
 namespace {
-constexpr int64_t kRows = 256;    // rows of a block where N = 1
-constexpr int64_t kColumns = 64;  // columns of a task that masks and transposes
-}  // namespace
+constexpr int64_t kReferenceRows = 16;  // rows of dW of one task of the reference
+}
 
 Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
                bool relu, Tensor* y)
-    : context_(context),
+    : CpuOp(context),
       x_(x),
       weight_(weight),
       bias_(bias),
@@ -27,24 +26,22 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
   }
   if (x->ld != K_)
     throw Error("ERR_GRAPH", "Input '" + x->name + "' of layer '" + weight->name + "' isn't padded.");
+  share_ = N_ == 1 ? K_ + kVector : y->ld;
   if (context.training) {
-    if (N_ == 1) {
-      partials_ = AlignedBuffer<float>((context.max_batch + kRows - 1) / kRows * K_);
-    } else {
-      dzt_ = AlignedBuffer<float>(pad_to_vector(N_) * context.max_batch);
-    }
+    shares_ = AlignedBuffer<float>((context.max_batch / row_block(1) + 1) * share_);
+    if (N_ > 1) dzt_ = AlignedBuffer<float>(y->ld * context.max_batch);
   }
   if (context.isa == Isa::kReference || N_ == 1) return;
+  using Operands = TiledMatmul::Operands;
   forward_ = std::make_unique<TiledMatmul>(
-      context.team,
-      TiledMatmul::Operands{x->value, x->ld, weight->value, 1, K_, y->value, y->ld, bias->value, relu});
+      Operands{x->value, x->ld, weight->value, 1, K_, y->value, y->ld, bias->value, relu});
   if (!context.training) return;
   if (x->gradient) {
-    dx_ = std::make_unique<TiledMatmul>(
-        context.team, TiledMatmul::Operands{y->gradient, y->ld, weight->value, K_, 1, x->gradient, x->ld});
+    dx_ =
+        std::make_unique<TiledMatmul>(Operands{y->gradient, y->ld, weight->value, K_, 1, x->gradient, x->ld});
   }
   dweight_ = std::make_unique<TiledMatmul>(
-      context.team, TiledMatmul::Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_});
+      Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_, nullptr, false, true});
 }
 
 const char* Linear::implementation() const {
@@ -52,71 +49,89 @@ const char* Linear::implementation() const {
   return N_ == 1 ? "avx512" : "onednn";
 }
 
-void Linear::parameters_changed() {
-  if (forward_) forward_->invalidate();
-  if (dx_) dx_->invalidate();
-}
-
-void Linear::forward(const Batch& batch) {
-  if (N_ == 1) return forward_one(batch.B);
-  if (!forward_) {
-    context_.team->run_blocks(batch.B, 16, [&](int64_t first, int64_t last) {
-      linear_forward_ref(y_->value + first * y_->ld, y_->ld, x_->value + first * x_->ld, x_->ld,
-                         weight_->value, K_, bias_->value, last - first, K_, N_, relu_);
-    });
-    return;
+// The last task of the weight gradients sums what the blocks left.
+int64_t Linear::tasks(Stage stage, int64_t B) {
+  if (stage == Stage::kPackWeights) {
+    if (!forward_ || packed_for_ == B) return 0;
+    packed_for_ = B;
+    forward_->prepare(B, K_, N_);
+    if (dx_) dx_->prepare(B, N_, K_);
+    return forward_->packs(B, K_, N_) + (dx_ ? dx_->packs(B, N_, K_) : 0);
   }
-  if (!forward_->packed(batch.B, K_, N_)) forward_->pack(batch.B, K_, N_);
-  forward_->run(batch.B, K_, N_);
+  if (N_ == 1) return 1;
+  return 1 + (dweight_ ? dweight_->tiles(N_) : (N_ + kReferenceRows - 1) / kReferenceRows);
 }
 
-void Linear::backward(const Batch& batch) {
-  if (N_ == 1) return backward_one(batch.B);
-  const int64_t B = batch.B;
+void Linear::run_task(Stage stage, int64_t B, int64_t task) {
+  if (stage == Stage::kPackWeights) {
+    const int64_t packs = forward_->packs(B, K_, N_);
+    if (task < packs) return forward_->run_pack(B, K_, N_, task);
+    return dx_->run_pack(B, N_, K_, task - packs);
+  }
+  if (task + 1 == tasks(stage, B)) return reduce_blocks(B);
+  if (dweight_) return dweight_->run_tile(N_, B, K_, task);
+  const int64_t first = task * kReferenceRows;
+  linear_dweight_ref(weight_->gradient, K_, y_->gradient, y_->ld, x_->value, x_->ld, B, K_, first,
+                     std::min(N_, first + kReferenceRows));
+}
+
+void Linear::forward_rows(const Batch& batch, int64_t first, int64_t last) {
+  if (N_ == 1) return forward_rows_one(first, last);
+  if (forward_) return forward_->run_tile(batch.B, K_, N_, first / row_block(batch.B));
+  linear_forward_ref(y_->value + first * y_->ld, y_->ld, x_->value + first * x_->ld, x_->ld, weight_->value,
+                     K_, bias_->value, last - first, K_, N_, relu_);
+}
+
+void Linear::prepare_training(int64_t B) {
+  if (dweight_) dweight_->prepare(N_, B, K_);
+}
+
+void Linear::keep_rows(const Batch& batch, int64_t first, int64_t) {
+  if (dweight_) dweight_->run_pack(N_, batch.B, K_, first / row_block(batch.B));
+}
+
+void Linear::backward_rows(const Batch& batch, int64_t first, int64_t last) {
+  if (N_ == 1) return backward_rows_one(batch.B, first, last);
   const auto mask = context_.isa == Isa::kAvx512 ? mask_and_transpose_avx512 : mask_and_transpose_ref;
-  context_.team->run_blocks(pad_to_vector(N_), kColumns, [&](int64_t first, int64_t last) {
-    mask(y_->gradient, dzt_.data(), bias_->gradient, relu_ ? y_->value : nullptr, y_->ld, B, first, last);
-  });
-  if (!dweight_) {
-    linear_backward_ref(x_->gradient, x_->ld, weight_->gradient, K_, y_->gradient, y_->ld, x_->value, x_->ld,
-                        weight_->value, B, K_, N_);
-    return;
-  }
-  if (dx_) {
-    if (!dx_->packed(B, N_, K_)) dx_->pack(B, N_, K_);
-    dx_->run(B, N_, K_);
-  }
-  dweight_->pack(N_, B, K_);
-  dweight_->run(N_, B, K_);
+  mask(y_->gradient, dzt_.data(), block_share(batch.B, first), relu_ ? y_->value : nullptr, y_->ld, batch.B,
+       first, last);
+  if (dx_) return dx_->run_tile(batch.B, N_, K_, first / row_block(batch.B));
+  if (!x_->gradient) return;
+  linear_dx_ref(x_->gradient + first * x_->ld, x_->ld, y_->gradient + first * y_->ld, y_->ld, weight_->value,
+                K_, last - first, K_, N_);
 }
 
-void Linear::forward_one(int64_t B) {
+void Linear::reduce_blocks(int64_t B) {
+  const auto sum = [&](float* out, int64_t offset, int64_t count) {
+    std::fill(out, out + count, 0.0f);
+    for (int64_t first = 0; first < B; first += row_block(B)) {
+      const float* share = block_share(B, first) + offset;
+      for (int64_t i = 0; i < count; i++) out[i] += share[i];
+    }
+  };
+  if (N_ == 1) sum(weight_->gradient, 0, K_);
+  sum(bias_->gradient, N_ == 1 ? K_ : 0, N_);
+}
+
+void Linear::forward_rows_one(int64_t first, int64_t last) {
   const auto dot = context_.isa == Isa::kAvx512 ? dot_rows_avx512 : dot_rows_ref;
-  context_.team->run_blocks(B, kRows, [&](int64_t first, int64_t last) {
-    dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_->value[0], last - first, K_);
-    if (!relu_) return;
-    for (int64_t b = first; b < last; b++) y_->value[b] = std::max(y_->value[b], 0.0f);
-  });
+  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_->value[0], last - first, K_);
+  if (!relu_) return;
+  for (int64_t b = first; b < last; b++) y_->value[b] = std::max(y_->value[b], 0.0f);
 }
 
-void Linear::backward_one(int64_t B) {
-  const auto outer = context_.isa == Isa::kAvx512 ? outer_rows_avx512 : outer_rows_ref;
+// A block's share: K_ floats of the weight gradient, one of the bias gradient.
+void Linear::backward_rows_one(int64_t B, int64_t first, int64_t last) {
   float* dz = y_->gradient;
-  const int64_t blocks = (B + kRows - 1) / kRows;
-  context_.team->run_blocks(B, kRows, [&](int64_t first, int64_t last) {
-    for (int64_t b = first; relu_ && b < last; b++) dz[b] = y_->value[b] > 0 ? dz[b] : 0;
-    float* partial = partials_.data() + first / kRows * K_;
-    std::fill(partial, partial + K_, 0.0f);
-    float* dx = x_->gradient ? x_->gradient + first * K_ : nullptr;
-    outer(dx, partial, dz + first, x_->value + first * K_, K_, weight_->value, last - first, K_);
-  });
-  std::fill(weight_->gradient, weight_->gradient + K_, 0.0f);
-  for (int64_t block = 0; block < blocks; block++) {
-    for (int64_t k = 0; k < K_; k++) weight_->gradient[k] += partials_[block * K_ + k];
+  float* share = block_share(B, first);
+  std::fill(share, share + K_ + 1, 0.0f);
+  for (int64_t b = first; b < last; b++) {
+    if (relu_ && !(y_->value[b] > 0)) dz[b] = 0;
+    share[K_] += dz[b];
   }
-  float sum = 0;
-  for (int64_t b = 0; b < B; b++) sum += dz[b];
-  bias_->gradient[0] = sum;
+  const auto outer = context_.isa == Isa::kAvx512 ? outer_rows_avx512 : outer_rows_ref;
+  float* dx = x_->gradient ? x_->gradient + first * K_ : nullptr;
+  outer(dx, share, dz + first, x_->value + first * K_, K_, weight_->value, last - first, K_);
 }
 
 }  // namespace pss

@@ -1,0 +1,68 @@
+#include "backend/cuda/gemm.h"
+
+#include <algorithm>
+#include <string>
+
+#include "backend/cuda/launch.h"
+
+namespace pss {
+
+namespace {
+
+// Large tiles move half the bytes, but only from here on are there enough of them to fill a GPU of about 100
+// multiprocessors.
+constexpr int64_t kEnoughTiles = 96;
+// Sums are split until there are about this many tiles, in parts of at least this many k.
+constexpr int64_t kWantedTiles = 216, kLeastSplit = 256;
+
+const char* layout_name(GemmLayout layout) {
+  if (layout == GemmLayout::kKContiguous) return "cc";
+  return layout == GemmLayout::kKContiguousInA ? "cs" : "ss";
+}
+
+int64_t tiles_of(int64_t tile, int64_t m, int64_t n) {
+  return static_cast<int64_t>(blocks_for(m, tile)) * blocks_for(n, tile);
+}
+
+}  // namespace
+
+CudaGemm::CudaGemm(const CudaOpContext& context, GemmLayout layout) : context_(context) {
+  const std::string name = std::string("gemm_") + layout_name(layout) + (context.tf32 ? "_tf32" : "_f32");
+  small_ = context.device->kernel("gemm_kernel", name + "_small", gemm_shared_bytes(kGemmSmallTile));
+  // Before 8.0 a block hasn't the shared memory for large tiles.
+  if (context.device->compute_capability() >= 80) {
+    large_ = context.device->kernel("gemm_kernel", name + "_large", gemm_shared_bytes(kGemmLargeTile));
+  }
+}
+
+bool CudaGemm::takes_large(int64_t m, int64_t n) const {
+  return large_ && tiles_of(kGemmLargeTile, m, n) >= kEnoughTiles;
+}
+
+unsigned CudaGemm::most_splits(int64_t m, int64_t n, int64_t max_k) const {
+  const int64_t tiles = tiles_of(takes_large(m, n) ? kGemmLargeTile : kGemmSmallTile, m, n);
+  return static_cast<unsigned>(
+      std::clamp(kWantedTiles / tiles, int64_t{1}, std::max(max_k / kLeastSplit, int64_t{1})));
+}
+
+CudaGemm::Plan CudaGemm::plan(int64_t m, int64_t n, int64_t k, bool may_split) const {
+  const bool large = takes_large(m, n);
+  const int64_t splits = may_split ? most_splits(m, n, k) : 1;
+  const int64_t part = std::max<int64_t>(blocks_for(blocks_for(k, splits), kGemmK), 1) * kGemmK;
+  return {large, blocks_for(m, large ? kGemmLargeTile : kGemmSmallTile), blocks_for(k, part),
+          static_cast<int32_t>(part)};
+}
+
+void CudaGemm::run(GemmArguments arguments, const Plan& plan) const {
+  const int tile = plan.large ? kGemmLargeTile : kGemmSmallTile;
+  arguments.k_per_split = plan.k_per_split;
+  launch(plan.large ? large_ : small_,
+         {.grid_x = blocks_for(arguments.n, tile),
+          .grid_y = plan.row_blocks,
+          .grid_z = plan.splits,
+          .threads = static_cast<unsigned>(plan.large ? kGemmLargeThreads : kGemmSmallThreads),
+          .shared_bytes = static_cast<unsigned>(gemm_shared_bytes(tile))},
+         *context_.stream, arguments);
+}
+
+}  // namespace pss

@@ -1,0 +1,175 @@
+#include "graph/cpu_program.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+namespace pss {
+
+namespace {
+
+constexpr int64_t kUpdateBlock = 1 << 14;  // floats of a dense parameter updated by one task
+
+}  // namespace
+
+CpuProgram::CpuProgram(GraphSpec graph, const EngineOptions& options)
+    : Program(std::move(graph), options, std::make_unique<CpuBackend>()),
+      context_{&team_, choose_isa(options.isa), options.training, max_batch_} {
+  compile();
+}
+
+void CpuProgram::timed(const std::string& part, const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  timings_[part] +=
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::unique_ptr<Op> CpuProgram::build_op(const NodeSpec& node) {
+  lookups_.resize(tensors_.size());
+  CpuBuildContext build{context_, graph_, tensors_, *store_, memory_of_, lookups_};
+  return pss::build_op(build, node);
+}
+
+void CpuProgram::build_rest(bool trains, bool scores) {
+  if (scores) loss_ = std::make_unique<BceLoss>(context_, &output());
+  for (size_t i = 0; i < ops_.size(); i++) {
+    if (!ops_[i]) continue;
+    forward_ops_.push_back(static_cast<CpuOp*>(ops_[i].get()));
+    row_parts_.push_back(graph_.nodes[i].name + ".forward");
+  }
+  row_parts_.push_back("loss");
+  for (size_t i = ops_.size(); i-- > 0;) {
+    if (!ops_[i] || !tensors_[graph_.nodes[i].output].gradient) continue;
+    backward_ops_.push_back(static_cast<CpuOp*>(ops_[i].get()));
+    row_parts_.push_back(graph_.nodes[i].name + ".backward");
+  }
+  row_milliseconds_.resize(static_cast<size_t>(team_.threads()) * row_parts_.size());
+  if (!trains) return;
+  for (const EmbeddingNode& embedding : embeddings_) {
+    embedding_updates_.push_back({lookups_[graph_.nodes[embedding.node].output], embedding.memory,
+                                  ChunkUpdate(&team_, context_.isa, embedding.addressing, options_.optimizer,
+                                              embedding.dense_gradient, max_batch_)});
+  }
+  const auto& parameters = store_->parameters();
+  for (size_t p = 0; p < parameters.size(); p++) {
+    if (!parameters[p].gradient) continue;
+    for (int64_t first = 0; first < parameters[p].stored(); first += kUpdateBlock) {
+      dense_blocks_.push_back(
+          {static_cast<int>(p), first, std::min(kUpdateBlock, parameters[p].stored() - first)});
+    }
+  }
+}
+
+void CpuProgram::update_dense(const UpdateScalars& scalars) {
+  OptimizerSpec dense = options_.optimizer;
+  // A row of a layer's weights isn't an embedding: rowwise-adagrad falls back to adagrad for them, as
+  // TorchRec's recipes do.
+  if (dense.kind == OptimizerKind::kRowwiseAdagrad) dense.kind = OptimizerKind::kAdagrad;
+  const auto kernel = context_.isa == Isa::kAvx512 ? update_range_avx512 : update_range_ref;
+  team_.run(static_cast<int64_t>(dense_blocks_.size()), [&](int64_t i) {
+    const DenseBlock& block = dense_blocks_[i];
+    const Parameter& parameter = store_->parameters()[block.parameter];
+    const auto state = [&](size_t slot) {
+      float* data = store_->state(block.parameter, slot);
+      return data ? data + block.first : nullptr;
+    };
+    kernel(parameter.value + block.first, parameter.gradient + block.first, state(0), state(1), block.count,
+           dense, scalars);
+  });
+}
+
+void CpuProgram::update_embeddings(const Batch& batch, const UpdateScalars& scalars) {
+  for (EmbeddingUpdate& embedding : embedding_updates_) {
+    const Memory& memory = store_->memory(embedding.memory);
+    const Tensor& slots = embedding.op->slots();
+    embedding.update.apply(memory.value.data, memory.state(0), memory.state(1), embedding.op->starts(),
+                           slots.gradient, slots.ld, batch.B, scalars);
+  }
+}
+
+void CpuProgram::update(const Batch& batch, double learning_rate, int64_t step) {
+  const UpdateScalars scalars = update_scalars(options_.optimizer, static_cast<float>(learning_rate), step);
+  timed("update.dense", [&] { update_dense(scalars); });
+  timed("update.embedding", [&] { update_embeddings(batch, scalars); });
+  parameters_changed();
+}
+
+void CpuProgram::run_stage(Stage stage, int64_t B) {
+  std::vector<std::pair<CpuOp*, int64_t>> tasks;
+  for (CpuOp* op : forward_ops_) {
+    const int64_t count = op->tasks(stage, B);
+    for (int64_t task = 0; task < count; task++) tasks.emplace_back(op, task);
+  }
+  team_.run(static_cast<int64_t>(tasks.size()),
+            [&](int64_t i) { tasks[i].first->run_task(stage, B, tasks[i].second); });
+}
+
+void CpuProgram::run_rows(const Batch& batch, int64_t first, int64_t last, bool training) {
+  double* milliseconds = row_milliseconds_.data() + ThreadTeam::current() * row_parts_.size();
+  auto start = std::chrono::steady_clock::now();
+  const auto part_done = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    *milliseconds++ += std::chrono::duration<double, std::milli>(now - start).count();
+    start = now;
+  };
+  for (CpuOp* op : forward_ops_) {
+    op->forward_rows(batch, first, last);
+    if (training) op->keep_rows(batch, first, last);
+    part_done();
+  }
+  if (!training) return;
+  loss_->run_rows(batch, first, last);
+  part_done();
+  for (CpuOp* op : backward_ops_) {
+    op->backward_rows(batch, first, last);
+    part_done();
+  }
+}
+
+void CpuProgram::run_blocks(const Batch& batch, bool training) {
+  timed("packWeights", [&] { run_stage(Stage::kPackWeights, batch.B); });
+  for (CpuOp* op : forward_ops_) {
+    if (training) op->prepare_training(batch.B);
+  }
+  team_.run_blocks(batch.B, row_block(batch.B),
+                   [&](int64_t first, int64_t last) { run_rows(batch, first, last, training); });
+  for (size_t i = 0; i < row_milliseconds_.size(); i++) {
+    timings_[row_parts_[i % row_parts_.size()]] += row_milliseconds_[i] / team_.threads();
+    row_milliseconds_[i] = 0;
+  }
+  check_guards("rows");
+}
+
+double CpuProgram::run_loss(const Batch& batch) {
+  team_.run_blocks(batch.B, row_block(batch.B),
+                   [&](int64_t first, int64_t last) { loss_->run_rows(batch, first, last); });
+  return loss_->total(batch.B);
+}
+
+int64_t CpuProgram::run_steps(const Steps& steps, const std::atomic<bool>& stop) {
+  for (int64_t step = 0; step < steps.count(); step++) {
+    if (stop) return step;
+    const int64_t first = step * steps.batch_size;
+    const Batch batch = slice(steps.rows, first, std::min(steps.batch_size, steps.rows.B - first));
+    run_blocks(batch, true);
+    steps.losses[step] = loss_->total(batch.B);
+    *steps.losses_filled = step + 1;
+    if (!std::isfinite(steps.losses[step])) return step;
+    timed("weightGradients", [&] { run_stage(Stage::kWeightGradients, batch.B); });
+    check_guards("weight gradients");
+    update(batch, steps.learning_rates[step], steps.first_step + step);
+  }
+  return steps.count();
+}
+
+void CpuProgram::run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) {
+  for (int64_t first = 0; first < rows.B && !stop; first += max_batch_) {
+    const Batch batch = slice(rows, first, std::min(max_batch_, rows.B - first));
+    run_blocks(batch, false);
+    std::memcpy(logits + first, output().value, static_cast<size_t>(batch.B) * sizeof(float));
+  }
+}
+
+}  // namespace pss

@@ -1,0 +1,177 @@
+#include "ops/linear/linear_cuda.h"
+
+#include <algorithm>
+
+#include "backend/cuda/launch.h"
+#include "base/aligned_buffer.h"
+
+namespace pss {
+
+LinearCuda::LinearCuda(const CudaOpContext& context, const Tensor* x, const Parameter* weight,
+                       const Parameter* bias, bool relu, Tensor* y)
+    : context_(context),
+      x_(x),
+      weight_(weight),
+      bias_(bias),
+      relu_(relu),
+      y_(y),
+      K_(static_cast<int32_t>(weight->cols)),
+      N_(static_cast<int32_t>(weight->rows)),
+      dot_rows_(context.device->kernel("linear_kernel", "dot_rows")),
+      outer_rows_(context.device->kernel("linear_kernel", "outer_rows")),
+      mask_and_sum_(context.device->kernel("linear_kernel", "mask_and_sum")),
+      sum_partials_(context.device->kernel("linear_kernel", "sum_partials")),
+      forward_(context, GemmLayout::kKContiguous),
+      dx_(context, GemmLayout::kKContiguousInA),
+      dw_(context, GemmLayout::kKStrided),
+      bias_parts_ld_(pad_to_vector(N_)) {
+  if (weight->cols != x->cols || y->cols != N_ || bias->cols != N_) {
+    throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +
+                                 " inputs but its input '" + x->name + "' has " + std::to_string(x->cols) +
+                                 " columns.");
+  }
+  if (x->ld != weight->ld)
+    throw Error("ERR_GRAPH", "Input '" + x->name + "' of layer '" + weight->name + "' isn't padded.");
+  if (!context.training) return;
+  const int64_t row_blocks = blocks_for(context.max_batch, kLinearRows);
+  bias_parts_ = CudaMemory(static_cast<size_t>(row_blocks * bias_parts_ld_) * sizeof(float), *context.stream);
+  const int64_t weight_parts = N_ == 1 ? row_blocks : dw_.most_splits(N_, K_, context.max_batch);
+  if (weight_parts > 1 || N_ == 1) {
+    weight_parts_ =
+        CudaMemory(static_cast<size_t>(weight_parts * weight->stored()) * sizeof(float), *context.stream);
+  }
+}
+
+void LinearCuda::finish_gradient_of(LinearCuda* producer) {
+  if (!x_->gradient || producer->N_ == 1) return;
+  producer_ = producer;
+  producer->finished_by_consumer_ = true;
+}
+
+void LinearCuda::forward(const Batch& batch) {
+  const auto B = static_cast<int32_t>(batch.B);
+  if (N_ == 1) return forward_one(B);
+  GemmArguments arguments{};
+  arguments.c = y_->value;
+  arguments.a = x_->value;
+  arguments.b = weight_->value;
+  arguments.a_ld = x_->ld;
+  arguments.b_ld = weight_->ld;
+  arguments.c_ld = y_->ld;
+  arguments.m = B;
+  arguments.n = N_;
+  arguments.k = K_;
+  arguments.bias = bias_->value;
+  arguments.relu = relu_;
+  forward_.run(arguments, forward_.plan(B, N_, K_, false));
+}
+
+void LinearCuda::backward(const Batch& batch) {
+  const auto B = static_cast<int32_t>(batch.B);
+  if (N_ == 1) return backward_one(B);
+  if (!finished_by_consumer_) mask_and_sum(B);
+  if (x_->gradient) input_gradient(B);
+  weight_gradient(B);
+}
+
+void LinearCuda::mask_and_sum(int32_t B) {
+  const MaskAndSumArguments arguments{
+      y_->gradient, relu_ ? y_->value : nullptr, bias_parts_.as<float>(), y_->ld, bias_parts_ld_, B, N_};
+  bias_part_count_ = static_cast<int32_t>(blocks_for(B, kLinearRows));
+  launch(mask_and_sum_,
+         {.grid_x = blocks_for(N_, kLinearColumns),
+          .grid_y = static_cast<unsigned>(bias_part_count_),
+          .threads = kLinearThreads},
+         *context_.stream, arguments);
+}
+
+void LinearCuda::input_gradient(int32_t B) {
+  GemmArguments arguments{};
+  arguments.c = x_->gradient;
+  arguments.a = y_->gradient;
+  arguments.b = weight_->value;
+  arguments.a_ld = y_->ld;
+  arguments.b_ld = weight_->ld;
+  arguments.c_ld = x_->ld;
+  arguments.m = B;
+  arguments.n = K_;
+  arguments.k = N_;
+  const CudaGemm::Plan plan = dx_.plan(B, K_, N_, false);
+  if (producer_) {
+    arguments.mask = producer_->relu_ ? x_->value : nullptr;
+    arguments.mask_ld = x_->ld;
+    arguments.column_sums = producer_->bias_parts_.as<float>();
+    arguments.sums_ld = producer_->bias_parts_ld_;
+    producer_->bias_part_count_ = static_cast<int32_t>(plan.row_blocks);
+  }
+  dx_.run(arguments, plan);
+}
+
+void LinearCuda::weight_gradient(int32_t B) {
+  GemmArguments arguments{};
+  arguments.a = y_->gradient;
+  arguments.b = x_->value;
+  arguments.a_ld = y_->ld;
+  arguments.b_ld = x_->ld;
+  arguments.c_ld = weight_->ld;
+  arguments.m = N_;
+  arguments.n = K_;
+  arguments.k = B;
+  const CudaGemm::Plan plan = dw_.plan(N_, K_, B, true);
+  arguments.c = plan.splits > 1 ? weight_parts_.as<float>() : weight_->gradient;
+  arguments.split_stride = weight_->stored();
+  dw_.run(arguments, plan);
+  const PartialSum bias{bias_->gradient, bias_parts_.as<float>(), bias_parts_ld_, N_, bias_part_count_};
+  if (plan.splits == 1) return sum_parts({bias});
+  sum_parts({bias,
+             {weight_->gradient, weight_parts_.as<float>(), weight_->stored(),
+              static_cast<int32_t>(weight_->stored()), static_cast<int32_t>(plan.splits)}});
+}
+
+void LinearCuda::sum_parts(std::initializer_list<PartialSum> sums) {
+  SumPartialsArguments arguments{};
+  std::copy(sums.begin(), sums.end(), arguments.sums);
+  int32_t longest = 0;
+  for (const PartialSum& sum : sums) longest = std::max(longest, sum.count);
+  launch(sum_partials_,
+         {.grid_x = blocks_for(longest, kLinearThreads),
+          .grid_y = static_cast<unsigned>(sums.size()),
+          .threads = kLinearThreads},
+         *context_.stream, arguments);
+}
+
+void LinearCuda::forward_one(int32_t B) {
+  launch(dot_rows_, {.grid_x = blocks_for(B, kLinearThreads / 32), .threads = kLinearThreads},
+         *context_.stream,
+         DotRowsArguments{y_->value, x_->value, weight_->value, bias_->value, x_->ld, B, K_, relu_});
+}
+
+void LinearCuda::backward_one(int32_t B) {
+  const auto blocks = static_cast<int32_t>(blocks_for(B, kLinearRows));
+  OuterRowsArguments arguments{};
+  arguments.dx = x_->gradient;
+  arguments.dw_partials = weight_parts_.as<float>();
+  arguments.db_partials = bias_parts_.as<float>();
+  arguments.dy = y_->gradient;
+  arguments.y = relu_ ? y_->value : nullptr;
+  arguments.x = x_->value;
+  arguments.weights = weight_->value;
+  arguments.x_ld = x_->ld;
+  arguments.partials_ld = weight_->ld;
+  arguments.B = B;
+  arguments.K = K_;
+  if (producer_) {
+    arguments.dx_sums = producer_->bias_parts_.as<float>();
+    arguments.mask_dx = producer_->relu_;
+    producer_->bias_part_count_ = blocks;
+  }
+  launch(outer_rows_,
+         {.grid_x = blocks_for(K_, kLinearColumns),
+          .grid_y = static_cast<unsigned>(blocks),
+          .threads = kLinearThreads},
+         *context_.stream, arguments);
+  sum_parts({{weight_->gradient, weight_parts_.as<float>(), weight_->ld, K_, blocks},
+             {bias_->gradient, bias_parts_.as<float>(), 1, 1, blocks}});
+}
+
+}  // namespace pss

@@ -1,0 +1,51 @@
+// Fully connected layer on a GPU: the contract of linear.h. Sums run in an order fixed by the shapes.
+//
+// Where the layer's input is another layer's output, the product that gives dx also masks it by that layer's
+// ReLU and sums it into that layer's bias gradient: the tensor's gradient is then dz rather than dy from the
+// start.
+#pragma once
+
+#include "backend/cuda/cuda_context.h"
+#include "backend/cuda/gemm.h"
+#include "ops/linear/linear_kernel.h"
+#include "ops/op.h"
+
+namespace pss {
+
+class LinearCuda : public Op {
+ public:
+  LinearCuda(const CudaOpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
+             bool relu, Tensor* y);
+  // `producer` makes this layer's input, which only this layer reads: finish its gradient along with dx.
+  void finish_gradient_of(LinearCuda* producer);
+  void forward(const Batch& batch) override;
+  void backward(const Batch& batch) override;
+  const char* implementation() const override { return N_ == 1 ? "cuda" : "cuda-mma"; }
+
+ private:
+  void forward_one(int32_t B);
+  void backward_one(int32_t B);
+  // Masks dy and leaves the parts of dbias.
+  void mask_and_sum(int32_t B);
+  void input_gradient(int32_t B);
+  void weight_gradient(int32_t B);
+  void sum_parts(std::initializer_list<PartialSum> sums);
+
+  CudaOpContext context_;
+  const Tensor* x_;
+  const Parameter* weight_;
+  const Parameter* bias_;
+  bool relu_;
+  Tensor* y_;
+  int32_t K_, N_;
+  CudaFunctionHandle dot_rows_, outer_rows_, mask_and_sum_, sum_partials_;
+  CudaGemm forward_, dx_, dw_;
+  LinearCuda* producer_ = nullptr;  // whose gradient this layer finishes
+  bool finished_by_consumer_ = false;
+  CudaMemory bias_parts_;  // [bias_part_count_, bias_parts_ld_]
+  int64_t bias_parts_ld_;
+  int32_t bias_part_count_ = 0;  // of the step that is being queued
+  CudaMemory weight_parts_;      // N = 1: [blocks of rows, ld]; otherwise the splits of dW
+};
+
+}  // namespace pss

@@ -1,0 +1,139 @@
+// What a layer needs beside matrix products: see linear.h for the formulas.
+//
+//   dot_rows      one warp a row; lanes take four floats at a time, then a fixed tree. 4*K bytes a row.
+//   outer_rows    blocks of 64 rows by 128 columns: dx, and partial sums of dW (and of dx, where that is
+//   another
+//                 layer's bias gradient). 12*K bytes a row at most.
+//   mask_and_sum  the same blocks: dy masked in place, and its partial column sums. 12*N bytes a row.
+//   sum_partials  one thread an element, parts in order.
+// Warps of a block take every eighth row; their sums are added in order: the same bits every time.
+#include "ops/linear/linear_kernel.h"
+
+namespace {
+
+using pss::kLinearColumns;
+using pss::kLinearRows;
+using pss::kLinearThreads;
+
+constexpr unsigned kFull = 0xffffffffu;
+constexpr int kWarps = kLinearThreads / 32;
+
+__device__ float4 load4(const float* from) {
+  return *reinterpret_cast<const float4*>(from);
+}
+
+__device__ void add4(float4& to, const float4& value) {
+  to.x += value.x;
+  to.y += value.y;
+  to.z += value.z;
+  to.w += value.w;
+}
+
+__device__ float4 masked(const float4& value, const float4& by) {
+  return {by.x > 0 ? value.x : 0, by.y > 0 ? value.y : 0, by.z > 0 ? value.z : 0, by.w > 0 ? value.w : 0};
+}
+
+// Stores the first min(4, left) floats.
+__device__ void store4(float* to, const float4& value, int left) {
+  if (left >= 4) {
+    *reinterpret_cast<float4*>(to) = value;
+    return;
+  }
+  const float values[3] = {value.x, value.y, value.z};
+#pragma unroll
+  for (int i = 0; i < 3; i++) {
+    if (i < left) to[i] = values[i];
+  }
+}
+
+// Adds the warps' column sums in order and stores columns [column, n) of this block's row of `partials`.
+__device__ void store_column_sums(float* partials, int64_t ld, const float4& sum, int n) {
+  __shared__ float4 sums[kWarps][kLinearColumns / 4];
+  const int lane = threadIdx.x % 32;
+  __syncthreads();
+  sums[threadIdx.x / 32][lane] = sum;
+  __syncthreads();
+  if (threadIdx.x >= 32) return;
+  float4 total{};
+  for (int warp = 0; warp < kWarps; warp++) add4(total, sums[warp][lane]);
+  const int column = blockIdx.x * kLinearColumns + 4 * lane;
+  if (column < n) store4(partials + blockIdx.y * ld + column, total, n - column);
+}
+
+}  // namespace
+
+extern "C" __global__ void __launch_bounds__(kLinearThreads) dot_rows(const pss::DotRowsArguments a) {
+  const int b = blockIdx.x * kWarps + threadIdx.x / 32, lane = threadIdx.x % 32;
+  if (b >= a.B) return;
+  float sum = 0;
+  for (int k = 4 * lane; k < a.K; k += 128) {
+    const float4 x = load4(a.x + b * a.x_ld + k), w = load4(a.weights + k);
+    sum = fmaf(x.x, w.x, sum);
+    sum = fmaf(x.y, w.y, sum);
+    sum = fmaf(x.z, w.z, sum);
+    sum = fmaf(x.w, w.w, sum);
+  }
+  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_down_sync(kFull, sum, offset);
+  if (lane != 0) return;
+  sum += a.bias[0];
+  a.y[b] = a.relu && !(sum > 0) ? 0 : sum;
+}
+
+extern "C" __global__ void __launch_bounds__(kLinearThreads) outer_rows(const pss::OuterRowsArguments a) {
+  const int warp = threadIdx.x / 32;
+  const int column = blockIdx.x * kLinearColumns + 4 * (threadIdx.x % 32);
+  const int first = blockIdx.y * kLinearRows, last = min(a.B, first + kLinearRows);
+  const bool inside = column < a.K;
+  const float4 w = inside ? load4(a.weights + column) : float4{};
+  float4 dw{}, dx_sum{};
+  float db = 0;
+  for (int b = first + warp; b < last; b += kWarps) {
+    const float d = a.y && !(a.y[b] > 0) ? 0 : a.dy[b];
+    db += d;
+    if (!inside) continue;
+    const float4 x = load4(a.x + b * a.x_ld + column);
+    dw = {fmaf(d, x.x, dw.x), fmaf(d, x.y, dw.y), fmaf(d, x.z, dw.z), fmaf(d, x.w, dw.w)};
+    if (!a.dx) continue;
+    float4 dx = {d * w.x, d * w.y, d * w.z, d * w.w};
+    if (a.mask_dx) dx = masked(dx, x);
+    store4(a.dx + b * a.x_ld + column, dx, a.K - column);
+    add4(dx_sum, dx);
+  }
+  store_column_sums(a.dw_partials, a.partials_ld, dw, a.K);
+  if (a.dx_sums) store_column_sums(a.dx_sums, a.partials_ld, dx_sum, a.K);
+  if (blockIdx.x != 0) return;
+  __shared__ float sums[kWarps];
+  if (threadIdx.x % 32 == 0) sums[warp] = db;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  float total = 0;
+  for (const float sum : sums) total += sum;
+  a.db_partials[blockIdx.y] = total;
+}
+
+extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const pss::MaskAndSumArguments a) {
+  const int column = blockIdx.x * kLinearColumns + 4 * (threadIdx.x % 32);
+  const int first = blockIdx.y * kLinearRows, last = min(a.B, first + kLinearRows);
+  float4 sum{};
+  if (column < a.N) {
+    for (int b = first + static_cast<int>(threadIdx.x) / 32; b < last; b += kWarps) {
+      float* at = a.dy + b * a.ld + column;
+      float4 dz = load4(at);
+      if (a.y) {
+        dz = masked(dz, load4(a.y + b * a.ld + column));
+        store4(at, dz, a.N - column);
+      }
+      add4(sum, dz);
+    }
+  }
+  store_column_sums(a.sums, a.sums_ld, sum, a.N);
+}
+
+extern "C" __global__ void __launch_bounds__(kLinearThreads) sum_partials(const pss::SumPartialsArguments a) {
+  const pss::PartialSum job = a.sums[blockIdx.y];
+  const int i = blockIdx.x * kLinearThreads + threadIdx.x;
+  if (i >= job.count) return;
+  float sum = 0;
+  for (int part = 0; part < job.parts; part++) sum += job.partials[part * job.stride + i];
+  job.out[i] = sum;
+}

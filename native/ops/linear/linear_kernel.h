@@ -1,0 +1,58 @@
+// Arguments of linear_kernel.cu.
+#pragma once
+
+#include <cstdint>
+
+namespace pss {
+
+// One output: y[b] = act(sum_k x[b, k] * w[k] + bias).
+struct DotRowsArguments {
+  float* y;
+  const float* x;
+  const float* weights;
+  const float* bias;
+  int64_t x_ld;
+  int32_t B, K;
+  int32_t relu;
+};
+
+// Its backward, and sums over blocks of kLinearRows rows.
+struct OuterRowsArguments {
+  float* dx;           // null where x has no gradient
+  float* dw_partials;  // [blocks, partials_ld]
+  float* db_partials;  // [blocks]
+  float* dx_sums;      // [blocks, partials_ld]: sums of dx by column; null unless asked for
+  const float* dy;
+  const float* y;  // null without ReLU
+  const float* x;
+  const float* weights;
+  int64_t x_ld, partials_ld;
+  int32_t B, K;
+  int32_t mask_dx;  // dx is zero where x isn't positive
+};
+
+// dz = dy where y is positive, in place, and dz's sums by column over blocks of rows.
+struct MaskAndSumArguments {
+  float* dy;
+  const float* y;  // null without ReLU
+  float* sums;     // [blocks, sums_ld]
+  int64_t ld, sums_ld;
+  int32_t B, N;
+};
+
+// out[i] = partials[0][i] + partials[1][i] + ..., in this order.
+struct PartialSum {
+  float* out;
+  const float* partials;
+  int64_t stride;  // floats between two parts
+  int32_t count, parts;
+};
+struct SumPartialsArguments {
+  PartialSum sums[3];  // one for each y of the grid
+};
+
+constexpr int kLinearThreads = 256;
+constexpr int kLinearRows = 64;      // of a block
+constexpr int kLinearColumns = 128;  // of a block: four a thread
+
+}  // namespace pss

@@ -1,0 +1,28 @@
+// Arguments of optimizer_kernel.cu.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cuda/step_control.h"
+
+namespace pss {
+
+// A stretch of one parameter that one thread block updates.
+struct DenseUpdateBlock {
+  float* weights;
+  const float* gradient;
+  float* state0;  // null where the optimizer has none
+  float* state1;
+  int64_t count;  // a multiple of 4: parameters are padded to whole vectors
+};
+
+struct DenseUpdateArguments {
+  const DenseUpdateBlock* blocks;  // in device memory, one for each thread block
+  const StepControl* control;
+  float beta1, beta2, epsilon;
+};
+
+constexpr int kDenseUpdateThreads = 256;
+constexpr int64_t kDenseUpdateFloats = 4096;  // of a block
+
+}  // namespace pss
