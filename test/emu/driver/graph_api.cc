@@ -139,6 +139,9 @@ EMU_API cuStreamIsCapturing(CUstream handle, CUstreamCaptureStatus* status) {
   *status = capture_status(*s);
   return CUDA_SUCCESS;
 }
+// Dependencies are counted but not listed.
+extern "C" CUresult cuStreamGetCaptureInfo_v2(CUstream, CUstreamCaptureStatus*, cuuint64_t*, CUgraph*,
+                                              const CUgraphNode**, size_t*);
 EMU_API cuStreamGetCaptureInfo_v2(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id,
                                   CUgraph* graph, const CUgraphNode** dependencies,
                                   size_t* num_dependencies) {
@@ -151,6 +154,12 @@ EMU_API cuStreamGetCaptureInfo_v2(CUstream handle, CUstreamCaptureStatus* status
   if (dependencies) *dependencies = nullptr;
   if (num_dependencies) *num_dependencies = s->frontier.size();
   return CUDA_SUCCESS;
+}
+EMU_API cuStreamGetCaptureInfo_v3(CUstream stream, CUstreamCaptureStatus* status, cuuint64_t* id,
+                                  CUgraph* graph, const CUgraphNode** dependencies,
+                                  const CUgraphEdgeData** edges, size_t* num_dependencies) {
+  if (edges) *edges = nullptr;
+  return cuStreamGetCaptureInfo_v2(stream, status, id, graph, dependencies, num_dependencies);
 }
 EMU_API cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
   *mode = exchange_thread_mode(*mode);

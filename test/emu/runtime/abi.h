@@ -20,8 +20,7 @@ struct Kernel {
   const Parameter* parameters;
   int num_parameters;
   u32 parameter_bytes, static_shared_bytes, dynamic_shared_alignment, local_bytes;
-  u32 max_threads;        // .maxntid or .reqntid, else 1024
-  u32 min_blocks_per_sm;  // .minnctapersm, else 0
+  u32 max_threads;  // .maxntid or .reqntid, else 1024
 };
 
 struct Variable {

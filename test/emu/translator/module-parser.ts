@@ -16,7 +16,6 @@ export interface ParsedFunction {
   readonly results: readonly ParsedParameter[];
   readonly body: string;
   readonly maxThreads: number;
-  readonly minBlocksPerSm: number;
 }
 
 /** A variable in global or constant memory. */
@@ -106,7 +105,6 @@ function addFunction(module: ParsedModule, found: RegExpExecArray, source: strin
     results: parseParameters((results ?? '()').slice(1, -1)),
     body: source.slice(start + 1, end - 1),
     maxThreads: product(/\.(?:max|req)ntid\s+([\d,\s]+)/.exec(directives)?.[1]) ?? 1024,
-    minBlocksPerSm: product(/\.minnctapersm\s+(\d+)/.exec(directives)?.[1]) ?? 0,
   });
   return end;
 }

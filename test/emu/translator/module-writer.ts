@@ -87,7 +87,7 @@ function description(module: ModuleContext, functions: readonly FunctionWriter[]
     return `static const Parameter parameters_${cppName(parsed.name)}[] = {${[...list, '{0, 0, false}'].join(', ')}};`;
   });
   const kernels = entries.map((fn) => {
-    const { name, parameters: own, maxThreads, minBlocksPerSm } = fn.parsed;
+    const { name, parameters: own, maxThreads } = fn.parsed;
     const last = own.at(-1);
     const fields = [
       JSON.stringify(name),
@@ -99,7 +99,6 @@ function description(module: ModuleContext, functions: readonly FunctionWriter[]
       alignment,
       fn.localBytes + calleeLocal,
       maxThreads,
-      minBlocksPerSm,
     ];
     return `{${fields.join(', ')}}`;
   });
