@@ -22,7 +22,9 @@ function formatsNativeCode() {
     );
     return true;
   }
-  const files = listFiles(join(root, 'native')).filter((file) => /\.(cc|h|cu|cuh)$/.test(file));
+  const files = ['native', 'test']
+    .flatMap((folder) => listFiles(join(root, folder)))
+    .filter((file) => /\.(cc|h|cu|cuh)$/.test(file));
   return passes('native formatting', CLANG_FORMAT, ['--dry-run', '-Werror', ...files]);
 }
 
