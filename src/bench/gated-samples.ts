@@ -1,15 +1,22 @@
 import type { Addon } from '../addon/addon-types.ts';
 
-/** What a machine can do, measured at the start of a benchmark. */
+/** What a machine can do, measured at the start of a benchmark: what the gate compares with. */
 export interface Peak {
   /** float32 multiply-add rate, GFLOP/s. */
   readonly gflops: number;
   readonly threads: number;
 }
 
+export interface Sample<Details> {
+  readonly milliseconds: number;
+  /** GFLOP/s of the better of the probes beside it: clocks rise and fall by a third within minutes, so a sample is held against its own. */
+  readonly peak: number;
+  readonly details: Details;
+}
+
 export interface Samples<Details> {
   /** By time, ascending. */
-  readonly accepted: readonly { readonly milliseconds: number; readonly details: Details }[];
+  readonly accepted: readonly Sample<Details>[];
   readonly rejected: number;
 }
 
@@ -39,19 +46,25 @@ export async function gatedSamples<Details>(
   work: () => Promise<void>,
   inspect: () => Promise<Details>,
 ): Promise<Samples<Details>> {
-  const accepted: { milliseconds: number; details: Details }[] = [];
+  const accepted: Sample<Details>[] = [];
   const tries = count * MOST_TRIES;
-  const quiet = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS) >= GATE * peak.gflops;
+  const probe = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS);
   let tried = 0;
   for (; accepted.length < count && tried < tries; tried++) {
-    const before = quiet();
+    const before = probe();
     const start = performance.now();
     await work();
     const elapsed = performance.now() - start;
-    const after = quiet();
+    const after = probe();
     const details = await inspect();
-    if (before && after) accepted.push({ milliseconds: elapsed, details });
+    if (Math.min(before, after) < GATE * peak.gflops) continue;
+    accepted.push({ milliseconds: elapsed, peak: Math.max(before, after), details });
   }
   accepted.sort((a, b) => a.milliseconds - b.milliseconds);
   return { accepted, rejected: tried - accepted.length };
+}
+
+/** The middle of `values`; NaN when there are none. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -1,7 +1,7 @@
 import type { Addon, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
 import type { BenchCase } from './cases.ts';
 import { flopsPerSample } from './flops.ts';
-import { gatedSamples, type Peak } from './gated-samples.ts';
+import { gatedSamples, median, type Peak } from './gated-samples.ts';
 import { syntheticBatch } from './synthetic-batch.ts';
 
 /** One row of a benchmark: one JSON object of `--json`. */
@@ -15,11 +15,11 @@ export interface BenchRow {
   readonly gradient: string;
   readonly medianMs: number;
   readonly samplesPerSecond: number;
-  /** Milliseconds the step's floating-point operations take at the measured peak. */
+  /** Milliseconds the step's floating-point operations take at `peak`. */
   readonly rooflineMs: number;
   /** rooflineMs / medianMs. */
   readonly rooflineFraction: number;
-  /** GFLOP/s */
+  /** GFLOP/s of float32 multiply-adds beside the samples, their median. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
@@ -69,11 +69,11 @@ export async function benchStep(
     for (let i = 0; i < BATCHES; i++) await work();
     await engine.takeTimings();
     const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
-    const median = taken.accepted[taken.accepted.length >> 1];
-    const parts = sumParts(median?.details ?? {}, steps);
-    const medianMs = (median?.milliseconds ?? Number.NaN) / steps;
+    const middle = taken.accepted[taken.accepted.length >> 1];
+    const medianMs = (middle?.milliseconds ?? Number.NaN) / steps;
+    const peakRate = median(taken.accepted.map((sample) => sample.peak));
     const rooflineMs =
-      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peak.gflops / 1e6;
+      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
     return {
       bench,
       case: benchmark.name,
@@ -86,10 +86,10 @@ export async function benchStep(
       samplesPerSecond: (batchSize * 1000) / medianMs,
       rooflineMs,
       rooflineFraction: rooflineMs / medianMs,
-      peak: peak.gflops,
+      peak: peakRate,
       samples: taken.accepted.length,
       rejected: taken.rejected,
-      parts,
+      parts: sumParts(middle?.details ?? {}, steps),
     };
   } finally {
     await disposeQuietly(engine);

@@ -81,7 +81,7 @@ async function runBench(
 
 function printRows(output: Output, rows: readonly BenchRow[]): void {
   output.result(
-    'case           |M|         ms/step   samples/s  roofline ms  of roofline  samples (rejected)',
+    'case           |M|         ms/step   samples/s  peak GFLOP/s  roofline ms  of roofline  samples (rejected)',
   );
   for (const row of rows) {
     output.result(
@@ -90,6 +90,7 @@ function printRows(output: Output, rows: readonly BenchRow[]): void {
         String(row.memorySize).padEnd(11),
         row.medianMs.toFixed(3).padStart(7),
         row.samplesPerSecond.toFixed(0).padStart(11),
+        row.peak.toFixed(0).padStart(13),
         row.rooflineMs.toFixed(3).padStart(12),
         `${(row.rooflineFraction * 100).toFixed(1)}%`.padStart(12),
         `${row.samples} (${row.rejected})`.padStart(19),
