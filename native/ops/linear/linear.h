@@ -35,6 +35,12 @@ void outer_rows_ref(float* dx, float* dweights, const float* dy, const float* x,
 void outer_rows_avx512(float* dx, float* dweights, const float* dy, const float* x, int64_t ld,
                        const float* weights, int64_t B, int64_t K);
 
+// A first layer with few inputs (K padded to one vector, nothing learns below): rows [first, last) give
+// dweights[ld, 16] and dbias[ld] their share directly, which saves the transpose and a product that is all
+// traffic. dy is left as it is.
+void narrow_gradients_avx512(float* dweights, float* dbias, const float* dy, const float* y, int64_t ld,
+                             const float* x, int64_t first, int64_t last);
+
 // The definition, straight from the formulas above; x [B, K] with rows x_ld apart, and so on.
 void linear_forward_ref(float* y, int64_t y_ld, const float* x, int64_t x_ld, const float* weights,
                         int64_t w_ld, const float* bias, int64_t B, int64_t K, int64_t N, bool relu);
@@ -61,7 +67,7 @@ class Linear : public CpuOp {
  private:
   void forward_rows_one(int64_t first, int64_t last);
   void backward_rows_one(int64_t B, int64_t first, int64_t last);
-  // Sums the blocks' shares of the bias gradient, and for N = 1 of the weight gradient.
+  // Sums the blocks' shares of the bias gradient, and for N = 1 and narrow layers of the weight gradient.
   void reduce_blocks(int64_t B);
   float* block_share(int64_t B, int64_t first) { return shares_.data() + first / row_block(B) * share_; }
 
@@ -69,6 +75,7 @@ class Linear : public CpuOp {
   const Parameter* weight_;
   const Parameter* bias_;
   bool relu_;
+  bool narrow_;  // see narrow_gradients_avx512
   Tensor* y_;
   int64_t K_;  // padded to whole vectors; the weights' padding is zero
   int64_t N_;

@@ -97,4 +97,28 @@ void outer_rows_avx512(float* dx, float* dweights, const float* dy, const float*
   }
 }
 
+void narrow_gradients_avx512(float* dweights, float* dbias, const float* dy, const float* y, int64_t ld,
+                             const float* x, int64_t first, int64_t last) {
+  for (int64_t n = 0; n < ld; n += 16) {
+    __m512 dw[16], sum = _mm512_setzero_ps();
+    for (__m512& row : dw) row = _mm512_setzero_ps();
+    for (int64_t b = first; b < last; b++) {
+      __m512 dz = _mm512_loadu_ps(dy + b * ld + n);
+      if (y) {
+        const __mmask16 alive =
+            _mm512_cmp_ps_mask(_mm512_loadu_ps(y + b * ld + n), _mm512_setzero_ps(), _CMP_GT_OQ);
+        dz = _mm512_maskz_mov_ps(alive, dz);
+      }
+      sum = _mm512_add_ps(sum, dz);
+      alignas(64) float lanes[16];
+      _mm512_store_ps(lanes, dz);
+      const __m512 input = _mm512_loadu_ps(x + b * 16);
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; i++) dw[i] = _mm512_fmadd_ps(_mm512_set1_ps(lanes[i]), input, dw[i]);
+    }
+    for (int i = 0; i < 16; i++) _mm512_storeu_ps(dweights + (n + i) * 16, dw[i]);
+    _mm512_storeu_ps(dbias + n, sum);
+  }
+}
+
 }  // namespace pss

@@ -21,6 +21,7 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
       weight_(weight),
       bias_(bias),
       relu_(relu),
+      narrow_(false),
       y_(y),
       K_(weight->ld),
       N_(weight->rows) {
@@ -31,10 +32,11 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
   }
   if (x->ld != K_)
     throw Error("ERR_GRAPH", "Input '" + x->name + "' of layer '" + weight->name + "' isn't padded.");
-  share_ = N_ == 1 ? K_ + kVector : y->ld;
+  narrow_ = context.isa == Isa::kAvx512 && N_ > 1 && K_ == kVector && !x->gradient;
+  share_ = N_ == 1 ? K_ + kVector : narrow_ ? y->ld * (K_ + 1) : y->ld;
   if (context.training) {
     shares_ = AlignedBuffer<float>((context.max_batch / row_block(1) + 1) * share_);
-    if (N_ > 1) dzt_ = AlignedBuffer<float>(y->ld * context.max_batch);
+    if (N_ > 1 && !narrow_) dzt_ = AlignedBuffer<float>(y->ld * context.max_batch);
   }
   if (context.isa == Isa::kReference || N_ == 1) return;
   using Operands = TiledMatmul::Operands;
@@ -45,6 +47,7 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
     dx_ =
         std::make_unique<TiledMatmul>(Operands{y->gradient, y->ld, weight->value, K_, 1, x->gradient, x->ld});
   }
+  if (narrow_) return;
   dweight_ = std::make_unique<TiledMatmul>(Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_,
                                                     nullptr, false, true, weight_tile(N_)});
 }
@@ -63,7 +66,7 @@ int64_t Linear::tasks(Stage stage, int64_t B) {
     if (dx_) dx_->prepare(B, N_, K_);
     return forward_->packs(B, K_, N_) + (dx_ ? dx_->packs(B, N_, K_) : 0);
   }
-  if (N_ == 1) return 1;
+  if (N_ == 1 || narrow_) return 1;
   return 1 + (dweight_ ? dweight_->tiles(N_) : (N_ + kReferenceRows - 1) / kReferenceRows);
 }
 
@@ -97,6 +100,11 @@ void Linear::keep_rows(const Batch& batch, int64_t first, int64_t) {
 
 void Linear::backward_rows(const Batch& batch, int64_t first, int64_t last) {
   if (N_ == 1) return backward_rows_one(batch.B, first, last);
+  if (narrow_) {
+    float* share = block_share(batch.B, first);
+    return narrow_gradients_avx512(share, share + y_->ld * K_, y_->gradient, relu_ ? y_->value : nullptr,
+                                   y_->ld, x_->value, first, last);
+  }
   const auto mask = context_.isa == Isa::kAvx512 ? mask_and_transpose_avx512 : mask_and_transpose_ref;
   mask(y_->gradient, dzt_.data(), block_share(batch.B, first), relu_ ? y_->value : nullptr, y_->ld, batch.B,
        first, last);
@@ -114,8 +122,8 @@ void Linear::reduce_blocks(int64_t B) {
       for (int64_t i = 0; i < count; i++) out[i] += share[i];
     }
   };
-  if (N_ == 1) sum(weight_->gradient, 0, K_);
-  sum(bias_->gradient, N_ == 1 ? K_ : 0, N_);
+  if (N_ == 1 || narrow_) sum(weight_->gradient, 0, N_ * K_);
+  sum(bias_->gradient, N_ == 1 ? K_ : narrow_ ? y_->ld * K_ : 0, N_);
 }
 
 void Linear::forward_rows_one(int64_t first, int64_t last) {
