@@ -160,7 +160,7 @@ __device__ void finish_pair(float (&value)[2], const GemmArguments& p, float* c,
   for (int i = 0; i < 2; i++) {
     if (column + i >= p.n) continue;
     if (p.bias) value[i] += p.bias[column + i];
-    if (p.relu) value[i] = value[i] > 0 ? value[i] : 0;
+    if (p.relu) value[i] = value[i] < 0 ? 0 : value[i];  // NaN stays
     if (p.mask && !(p.mask[row * p.mask_ld + column + i] > 0)) value[i] = 0;
   }
   float* out = c + row * p.c_ld + column;
