@@ -149,4 +149,11 @@ testUnless(
   },
 );
 
+testUnless(test, reason, 'full batches are launched as one graph, which is timed as a whole', async () => {
+  const engine = new Engine(twoLayers(16, 1), tinyOptions({ device: 'cuda', guards: false }));
+  await engine.train(tinyBatch(64 * 5 + 3), 64, 1, constantRates(6));
+  assert.equal(Object.keys(await engine.takeTimings()), ['step']);
+  await engine.dispose();
+});
+
 test.run();

@@ -59,7 +59,7 @@ template <int kMTiles, typename TileA, typename TileB>
 __device__ void multiply_float32(float (&sum)[kMTiles][kNTiles][4], const float* a_tile, const float* b_tile,
                                  int row, int column) {
   float part[kMTiles][kNTiles][4] = {};
-#pragma unroll
+#pragma unroll 2
   for (int k = 0; k < kGemmK; k += 8) {
     Split b[kNTiles][2];
 #pragma unroll
