@@ -35,7 +35,7 @@ const TYPESCRIPT = {
     'manifest',
     'arrow',
   ],
-  bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest'],
+  bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
   cli: ['prepare', 'train', 'bench', 'reader', 'addon', 'run-log', 'checkpoint', 'metrics', 'manifest'],
   index: [
     'prepare',

@@ -83,12 +83,15 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
  private:
   using Link = std::shared_ptr<ReaderLink>;
   static void settle(Napi::Env env, Napi::Function, Link* link, void*) {
+    // Without an environment the call is only being discarded, and the link is gone already.
+    if (env == nullptr) return;
     CriteoReader* reader = (*link)->reader;
-    if (env == nullptr || reader == nullptr) return;
+    if (reader == nullptr) return;
     try {
       reader->answer();
     } catch (const Napi::Error&) {
-      // A worker thread that is being terminated runs no JavaScript any more, so there is nobody left to answer.
+      // A worker thread that is being terminated runs no JavaScript any more, so there is nobody left to
+      // answer.
     }
   }
   static void forget_link(Napi::Env, void*, Link* link) { delete link; }

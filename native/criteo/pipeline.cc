@@ -288,18 +288,18 @@ void Pipeline::append(const Block& block) {
 }
 
 void Pipeline::finish_batch(uint64_t bytes_read) {
-  if (open_.rows == 0) return;
-  const BatchSlot& slot = options_.slots[*open_.slot];
+  OpenBatch batch = std::exchange(open_, {});
+  if (batch.rows == 0) return;
+  const BatchSlot& slot = options_.slots[*batch.slot];
   uint64_t clicks = 0;
-  for (size_t row = 0; row < open_.rows; ++row) clicks += slot.label[row];
-  if (options_.vocabulary) encode(slot.sparse, open_.rows);
+  for (size_t row = 0; row < batch.rows; ++row) clicks += slot.label[row];
+  if (options_.vocabulary) encode(slot.sparse, batch.rows);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
     ready_.push_back(
-        {*open_.slot, static_cast<uint32_t>(open_.rows), clicks, bytes_read, std::move(open_.segments)});
+        {*batch.slot, static_cast<uint32_t>(batch.rows), clicks, bytes_read, std::move(batch.segments)});
   }
-  open_ = {};
   notify_();
 }
 

@@ -20,9 +20,12 @@ struct ChunkSum {
   const ChunkRecord* records;
   int64_t count;
   const float* dslots;
-  int64_t length;         // floats of a chunk; 1 means that records carry their gradient
-  int64_t last_length;    // floats of an embedding's last chunk, where that is shorter
-  const float* upcoming;  // where position 0 lies in M, to bring its lines near for the update; or null
+  int64_t length;       // floats of a chunk; 1 means that records carry their gradient
+  int64_t last_length;  // floats of an embedding's last chunk, where that is shorter
+  // To bring near what comes next: the records that follow in the list belong to the next range.
+  int64_t count_ahead;   // records of this range and the next
+  const float* memory;   // where position 0 lies in M, when its lines will be needed; or null
+  int64_t range_floats;  // how much further it lies for the next range
 };
 
 void sum_chunks_ref(float* scratch, const ChunkSum& sum);

@@ -48,10 +48,11 @@ void sum_floats(float* scratch, const ChunkSum& sum) {
 void sum_chunks_avx512(float* scratch, const ChunkSum& sum) {
   if (sum.length == 1) return sum_floats(scratch, sum);
   for (int64_t i = 0; i < sum.count; i++) {
-    if (i + kAhead < sum.count) {
+    if (i + kAhead < sum.count_ahead) {
       const ChunkRecord& later = sum.records[i + kAhead];
       ask(sum.dslots + later.source, sum.length);
-      if (sum.upcoming) ask(sum.upcoming + (later.position & ~kShortChunk), sum.length);
+      const int64_t range = i + kAhead < sum.count ? 0 : sum.range_floats;
+      if (sum.memory) ask(sum.memory + range + (later.position & ~kShortChunk), sum.length);
     }
     const ChunkRecord& record = sum.records[i];
     const int64_t length = record.position & kShortChunk ? sum.last_length : sum.length;

@@ -10,14 +10,20 @@ namespace pss {
 
 namespace {
 
-// A range's scratch fits the L1 cache while there are few ranges, then the L2.
-constexpr int64_t kSmallRange = 4096, kLargeRange = 65536;
+// A range's scratch (at most 256 KB while M has less than 2^30 floats) fits the L2 cache.
+constexpr int64_t kTinyRange = 512, kSmallRange = 16384, kLargeRange = 65536;
 constexpr int64_t kFewRanges = 4096, kManyRanges = 16384;
-// Even a tiny M is cut into this many ranges, so that threads have something to share.
-constexpr int64_t kLeastRanges = 64, kTinyRange = 512;
-// A sparse update walks a whole range, rather than chunk by chunk, when chunks cover this share of it.
-constexpr int64_t kSweepShare = 4;
+// A small M is cut into so many ranges that threads have something to share.
+constexpr int64_t kLeastRanges = 128;
+// Chunks of one float are so many that placing their records costs most: a processor writes to about this
+// many places at full speed.
+constexpr int64_t kWriteStreams = 32;
+// A sparse update visits the listed chunks one by one when the range is longer than this many floats for each
+// of them; otherwise it walks the whole range. By measurement.
+constexpr int64_t kVisit = 96;
 constexpr int64_t kTasks = 512;
+// How far ahead in a range's list of records to ask for the line to be written: one line.
+constexpr int64_t kRecordsAhead = 8;
 
 int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
@@ -26,7 +32,8 @@ int64_t round_up(int64_t n, int64_t multiple) {
 int64_t choose_range(const Addressing& a) {
   const int64_t wanted =
       std::max(std::min(kLargeRange, a.memory_size / kFewRanges), a.memory_size / kManyRanges);
-  const int64_t least = std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
+  const int64_t least = a.Z == 1 ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
+                                 : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
   // Whole units, whole rows of rowwise-adagrad, whole cache lines; more than one unit, and no chunk over
   // three ranges.
   const int64_t step = std::lcm(std::lcm(a.unit, a.Z), kVector);
@@ -96,6 +103,7 @@ void ChunkUpdate::place_part(const uint32_t* starts, const float* dslots, int64_
         const uint32_t payload =
             Z == 1 ? std::bit_cast<uint32_t>(dslots[source]) : static_cast<uint32_t>(source);
         const int64_t position = inside * addressing_.unit + margin_;
+        __builtin_prefetch(records + places[range] + kRecordsAhead, 1);
         records[places[range]++] = {static_cast<uint32_t>(position) | mark, payload};
         if (straddles_ && inside > border) {
           records[places[range + 1]++] = {static_cast<uint32_t>(position - range_floats_) | mark, payload};
@@ -174,15 +182,17 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const float*
   const uint32_t begin = range ? range_ends_[range - 1] : 0, end = range_ends_[range];
   float* scratch = scratch_.data() + ThreadTeam::current() * scratch_stride_;
   float* gradient = scratch + margin_;
-  const int64_t last_length = addressing_.chunk_length(addressing_.chunks - 1);
-  ChunkSum sum{records_.data() + begin,
-               end - begin,
-               dslots,
-               std::min(addressing_.Z, addressing_.D),
-               last_length,
-               nullptr};
-  const bool sweep = sum.count * sum.length * kSweepShare > n;
-  if (!dense_ && !sweep) sum.upcoming = target.memory + first - margin_;
+  const uint32_t next_end = range_ends_[std::min(range + 1, ranges_ - 1)];
+  const int64_t count = end - begin;
+  const bool sweep = count * kVisit > n;
+  const ChunkSum sum{records_.data() + begin,
+                     count,
+                     dslots,
+                     std::min(addressing_.Z, addressing_.D),
+                     addressing_.chunk_length(addressing_.chunks - 1),
+                     next_end - begin,
+                     dense_ || sweep ? nullptr : target.memory + first - margin_,
+                     range_floats_};
   if (isa_ == Isa::kAvx512) {
     sum_chunks_avx512(scratch, sum);
   } else {
@@ -191,7 +201,7 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const float*
   const Target here = target_at(target, first);
   if (dense_) {
     update_dense(gradient, n, here, scalars);
-    if (sum.count) std::fill_n(gradient, n, 0.0f);
+    if (count) std::fill_n(gradient, n, 0.0f);
   } else if (sweep) {
     update_touched(gradient, n, here, scalars);
   } else {
@@ -204,7 +214,7 @@ void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint3
   sort_records(starts, dslots, ld, B);
   const Target target{memory, state0, state1};
   const int64_t group = (ranges_ + kTasks - 1) / kTasks;
-  team_->run_dynamic((ranges_ + group - 1) / group, [&](int64_t task) {
+  team_->run((ranges_ + group - 1) / group, [&](int64_t task) {
     const int64_t last = std::min(ranges_, (task + 1) * group);
     for (int64_t range = task * group; range < last; range++) update_range(range, target, dslots, scalars);
   });

@@ -8,7 +8,7 @@ export interface Addon {
   readonly machine: () => MachineInfo;
   /**
    * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
-   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 16 cycles.
+   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
    */
   readonly fmaProbe: (threads: number, iterations: number) => number;
 }

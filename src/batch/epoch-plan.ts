@@ -1,4 +1,4 @@
-import { permutation } from './philox.ts';
+import { permutation } from './permutation.ts';
 
 /** How an epoch orders its rows; see `planEpoch` and `orderRows`. */
 export type Shuffle = 'none' | 'batches' | 'rows';

@@ -65,24 +65,54 @@ export class WindowBuffer {
       return;
     }
     // Plain loops: for rows this short a `set` of subarrays costs several times more than the copy itself.
+    // Floats go as their bits, so that `gather` always sees one type of array, which makes it several times faster.
     for (let i = 0; i < count; i++) out.labels[to + i] = labels[order[from + i] as number] as number;
-    gather(out.dense, to * numDense, dense, order, from, count, numDense);
+    gather(bits(out.dense), to * numDense, bits(dense), order, from, count, numDense);
     gather(out.sparse, to * numTables, sparse, order, from, count, numTables);
   }
 }
 
-function gather<A extends Float32Array | Uint32Array>(
-  out: A,
+function bits(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
+/** Rows whose memory is touched ahead of their copy, and 32-bit values between touches: less than a 64-byte cache line. */
+const TOUCH_ROWS = 64;
+const TOUCH_STEP = 12;
+
+/** Keeps the loads of `touch` from being optimised away. */
+const touched = new Uint32Array(1);
+
+/**
+ * out[to + i·width + j] = values[order[from + i]·width + j] for i < count, j < width.
+ * A shuffled row is a cache miss. The rows of a block are touched first, by loads that don't wait for each other, so that the misses
+ * overlap; copied one after another they wouldn't, and it would take four times as long.
+ */
+function gather(
+  out: Uint32Array,
   to: number,
-  values: A,
+  values: Uint32Array,
   order: Uint32Array,
   from: number,
   count: number,
   width: number,
 ): void {
   let o = to;
-  for (let i = 0; i < count; i++) {
-    const first = (order[from + i] as number) * width;
-    for (let j = first; j < first + width; j++) out[o++] = values[j] as number;
+  for (let begin = from; begin < from + count; begin += TOUCH_ROWS) {
+    const end = Math.min(begin + TOUCH_ROWS, from + count);
+    touch(values, order, begin, end, width);
+    for (let i = begin; i < end; i++) {
+      const first = (order[i] as number) * width;
+      for (let j = first; j < first + width; j++) out[o++] = values[j] as number;
+    }
   }
+}
+
+function touch(values: Uint32Array, order: Uint32Array, begin: number, end: number, width: number): void {
+  let mixed = 0;
+  for (let i = begin; i < end; i++) {
+    const first = (order[i] as number) * width;
+    for (let j = first; j < first + width; j += TOUCH_STEP) mixed ^= values[j] as number;
+  }
+  touched[0] = (touched[0] as number) ^ mixed;
 }

@@ -7,14 +7,14 @@ export interface Peak {
   readonly threads: number;
 }
 
-export interface Samples {
-  /** Milliseconds of each accepted sample, ascending. */
-  readonly milliseconds: readonly number[];
+export interface Samples<Details> {
+  /** By time, ascending. */
+  readonly accepted: readonly { readonly milliseconds: number; readonly details: Details }[];
   readonly rejected: number;
 }
 
 /** A probe of about 2 ms, and the share of the peak it must reach for the sample beside it to count. */
-const PROBE_ITERATIONS = 100_000;
+const PROBE_ITERATIONS = 1_200_000;
 const GATE = 0.86;
 const PEAK_PROBES = 100;
 /** Where nothing passes the gate, a benchmark must still end. */
@@ -29,15 +29,17 @@ export function measurePeak(addon: Addon, threads: number): Peak {
 /**
  * Times `work` until `count` samples were taken while the machine was quiet: a probe right before and right after must both reach 86% of
  * the peak. Shared machines are busy in bursts, and ungated timings are wrong by several times.
- * @param work what one sample does; @returns milliseconds, when it measures itself better than from outside
+ * @param work what one sample does
+ * @param inspect called after each sample, outside its time
  */
-export async function gatedSamples(
+export async function gatedSamples<Details>(
   addon: Addon,
   peak: Peak,
   count: number,
   work: () => Promise<void>,
-): Promise<Samples> {
-  const accepted: number[] = [];
+  inspect: () => Promise<Details>,
+): Promise<Samples<Details>> {
+  const accepted: { milliseconds: number; details: Details }[] = [];
   const tries = count * MOST_TRIES;
   const quiet = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS) >= GATE * peak.gflops;
   let tried = 0;
@@ -46,7 +48,10 @@ export async function gatedSamples(
     const start = performance.now();
     await work();
     const elapsed = performance.now() - start;
-    if (quiet() && before) accepted.push(elapsed);
+    const after = quiet();
+    const details = await inspect();
+    if (before && after) accepted.push({ milliseconds: elapsed, details });
   }
-  return { milliseconds: accepted.sort((a, b) => a - b), rejected: tried - accepted.length };
+  accepted.sort((a, b) => a.milliseconds - b.milliseconds);
+  return { accepted, rejected: tried - accepted.length };
 }

@@ -23,7 +23,7 @@ export interface BenchRow {
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
-  /** Median-free mean milliseconds of each part of a step, over all samples. */
+  /** Milliseconds of each part of a step, in the median sample. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
@@ -68,10 +68,10 @@ export async function benchStep(
     };
     for (let i = 0; i < BATCHES; i++) await work();
     await engine.takeTimings();
-    const taken = await gatedSamples(addon, peak, samples, work);
-    const total = (taken.milliseconds.length + taken.rejected) * steps;
-    const parts = sumParts(await engine.takeTimings(), total);
-    const medianMs = (taken.milliseconds[taken.milliseconds.length >> 1] ?? Number.NaN) / steps;
+    const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
+    const median = taken.accepted[taken.accepted.length >> 1];
+    const parts = sumParts(median?.details ?? {}, steps);
+    const medianMs = (median?.milliseconds ?? Number.NaN) / steps;
     const rooflineMs =
       (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peak.gflops / 1e6;
     return {
@@ -87,7 +87,7 @@ export async function benchStep(
       rooflineMs,
       rooflineFraction: rooflineMs / medianMs,
       peak: peak.gflops,
-      samples: taken.milliseconds.length,
+      samples: taken.accepted.length,
       rejected: taken.rejected,
       parts,
     };

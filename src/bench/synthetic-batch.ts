@@ -1,5 +1,5 @@
 import type { NativeBatch } from '../addon/addon-types.ts';
-import { philox4x32 } from '../batch/philox.ts';
+import { philox4x32 } from '../random/philox.ts';
 
 /** Exponent of the power law that ids follow, close to Criteo's. */
 const EXPONENT = 1.05;

@@ -59,7 +59,9 @@ export function encodeHeader(
  * @throws PssError ERR_SAFETENSORS
  */
 export async function readHeader(file: FileHandle, path: string): Promise<SafetensorsHeader> {
-  const { size: fileBytes } = await file.stat();
+  const info = await file.stat();
+  if (!info.isFile()) throw broken(path, "isn't a file");
+  const fileBytes = info.size;
   const prefix = Buffer.alloc(8);
   if (fileBytes < 8 || (await file.read(prefix, 0, 8, 0)).bytesRead < 8) {
     throw broken(path, `has only ${fileBytes} bytes`);

@@ -34,7 +34,14 @@ export function registerEval(program: Command): void {
     .option('--data <dir>', 'prepared folder, instead of data.eval (repeatable)', collect, [])
     .option('--predictions <file>', 'write logit, probability and label of every row to an Arrow file')
     .option('--json', 'print one JSON object instead of a sentence', false)
-    .addHelpText('after', exampleHelp('pss eval --run runs/smoke-20260101-120000 --data data/slice/test'))
+    .addHelpText(
+      'after',
+      exampleHelp(
+        'pss prepare data/criteo-slice.tsv --out data/slice --split head:5000',
+        'pss train --config configs/smoke.yaml --run-dir runs/smoke',
+        'pss eval --run runs/smoke --data data/slice/test --predictions scores.arrow',
+      ),
+    )
     .action(runEval);
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { EXIT, PssError } from '../errors.ts';
 import { PSS_VERSION } from '../version.ts';
 import { COMMANDS } from './commands.ts';
@@ -29,6 +29,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     .version(PSS_VERSION)
     .exitOverride()
     .showHelpAfterError('(--help shows what is possible)')
+    .configureHelp({ optionDescription: describeOption })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'pss: ')) })
     .addHelpText('after', exampleHelp('pss doctor'));
   const called = args[0] === 'help' ? args[1] : args.find((arg) => !arg.startsWith('-'));
@@ -38,6 +39,13 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   }
   for (const command of program.commands) addSharedOptions(command);
   return program;
+}
+
+/** Commander's own text, but for defaults that say nothing: false and the empty list. */
+function describeOption(option: Option): string {
+  const { defaultValue } = option;
+  const empty = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return empty ? option.description : new Help().optionDescription(option);
 }
 
 /** One sentence for a person; the stack too where it is asked for. */

@@ -28,7 +28,13 @@ export function registerTrain(program: Command): void {
     .option('--run-dir <dir>', "the run's directory (default: runs/NAME-TIMESTAMP)")
     .option('--init <file>', 'initial weights, a .safetensors file with the names and shapes of the model')
     .option('--resume <dir>', 'go on with the run in this directory')
-    .addHelpText('after', exampleHelp('pss train --config configs/smoke.yaml --set train.epochs=2'))
+    .addHelpText(
+      'after',
+      exampleHelp(
+        'pss prepare data/criteo-slice.tsv --out data/slice --split head:5000',
+        'pss train --config configs/smoke.yaml --set train.epochs=2',
+      ),
+    )
     .action(runTrain);
 }
 

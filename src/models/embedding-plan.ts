@@ -59,20 +59,19 @@ export function planEmbedding(config: Config, facts: DataFacts): EmbeddingPlan {
 }
 
 /**
- * Resolves `gradient: auto`. Full tables are updated sparsely, and so is a shared array far larger than what one batch can touch
- * (B·F·D floats); below that a dense gradient is cheaper, since most of the array changes anyway. Adam is always dense: its moments move
- * every parameter at every step, and leaving untouched ones out is another algorithm, to be asked for by name.
+ * Resolves `gradient: auto`. Full tables are updated sparsely, and so is a shared array larger than what one batch can touch: the measured
+ * crossover (docs/performance.md) lies at |M| = B·F·D for chunks of 16 floats and more, and at 16 times that for smaller ones, where the sparse
+ * form has more to sort. Adam is always dense: its moments move every parameter at every step, and leaving untouched ones out is another
+ * algorithm, to be asked for by name.
  */
 export function chooseGradient(config: Config, memorySize: number, numSlots: number): 'dense' | 'sparse' {
-  const { gradient, kind, dim } = config.embedding;
+  const { gradient, kind, dim, chunkSize } = config.embedding;
   if (gradient !== 'auto') return gradient;
   if (config.optimizer.kind === 'adam') return 'dense';
   if (kind === 'full') return 'sparse';
-  return memorySize > DENSE_LIMIT * config.data.batchSize * numSlots * dim ? 'sparse' : 'dense';
+  const limit = chunkSize >= 16 ? 1 : 16;
+  return memorySize > limit * config.data.batchSize * numSlots * dim ? 'sparse' : 'dense';
 }
-
-/** |M| above which a sparse gradient wins, in multiples of the floats one batch reads. */
-const DENSE_LIMIT = 16;
 
 /** |M| as configured, or ⌊Σ E_t·D / compression⌋ cut to whole rows (hash) or chunks (aligned), and at least one of them. */
 function sharedMemorySize(config: Config, floats: number | undefined): number {

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RowBuffer } from '../addon/criteo-types.ts';
+import { ArrowEncoder } from '../arrow/arrow-encoder.ts';
 import type { StoredFile } from '../manifest/manifest.ts';
-import { ArrowEncoder, SHARD_SCHEMA, type ShardTypes, shardColumns } from './arrow-encoder.ts';
+import { SHARD_SCHEMA, type ShardTypes, shardColumns } from './arrow-columns.ts';
 import { BATCH_ROWS, copyRows, createRowBuffer } from './row-buffer.ts';
 import { StoredFileWriter } from './stored-file-writer.ts';
 

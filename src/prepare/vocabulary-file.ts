@@ -1,6 +1,7 @@
 import type { NativeCriteoReader } from '../addon/criteo-types.ts';
+import { ArrowEncoder } from '../arrow/arrow-encoder.ts';
 import type { StoredFile } from '../manifest/manifest.ts';
-import { ArrowEncoder, VOCABULARY_SCHEMA, vocabularyColumns } from './arrow-encoder.ts';
+import { VOCABULARY_SCHEMA, vocabularyColumns } from './arrow-columns.ts';
 import { StoredFileWriter } from './stored-file-writer.ts';
 
 /** Name of the dictionary's file. */

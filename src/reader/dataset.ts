@@ -96,8 +96,8 @@ export class Dataset {
       throw new PssError('ERR_MANIFEST', 'No data folder was given; name at least one.');
     for (const part of parts) await checkSize(part);
     const probe = await Part.open(parts[0]);
-    const facts = mergeFacts(manifests, folders, probe.numDense, probe.numTables);
     await probe.close();
+    const facts = mergeFacts(manifests, folders, probe.numDense, probe.numTables);
     const hashes = read.map(({ hash }) => hash);
     return new Dataset(folders, manifests, hashes, facts, parts);
   }

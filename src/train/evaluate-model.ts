@@ -5,11 +5,11 @@ import type { EvaluationResult } from '../metrics/evaluation-metrics.ts';
 import { buildModel } from '../models/build-model.ts';
 import { decodeModelMetadata } from '../models/model-metadata.ts';
 import { checkSameFacts, Dataset } from '../reader/dataset.ts';
+import { resolveThreads } from './engine-factory.ts';
 import { Evaluator } from './evaluate.ts';
 import { PredictionsFile } from './predictions-file.ts';
-import type { Reporter } from './reporter.ts';
+import { completeSurroundings, type Surroundings } from './surroundings.ts';
 import { openForScoring } from './trained-model.ts';
-import { type EngineFactory, nativeEngines, resolveThreads } from './training-run.ts';
 
 export interface EvaluateRequest {
   /** Says the batch size and threads, and the model if the file doesn't say it itself. */
@@ -29,10 +29,10 @@ export interface EvaluateRequest {
  */
 export async function evaluateModel(
   request: EvaluateRequest,
-  around: { reporter: Reporter; signal: AbortSignal; engines?: EngineFactory | undefined },
+  surroundings: Surroundings = {},
 ): Promise<EvaluationResult | undefined> {
   const { config, modelFile } = request;
-  const { reporter, signal, engines = nativeEngines() } = around;
+  const { reporter, signal, engines } = completeSurroundings(surroundings);
   const patterns = request.data ?? config.data.eval;
   const folders = expandDataPaths(patterns, request.data ? '--data' : 'data.eval');
   const data = await Dataset.open(folders);

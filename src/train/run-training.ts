@@ -3,12 +3,12 @@ import { type Config, loadConfig } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import { encodeModelMetadata } from '../models/model-metadata.ts';
 import { PSS_VERSION } from '../version.ts';
-import type { Reporter } from './reporter.ts';
 import { checkResumable } from './resume-rules.ts';
 import { createRunDir, defaultRunDir, readRunConfig, writeRunConfig } from './run-directory.ts';
 import { Schedule } from './schedule.ts';
+import { completeSurroundings, type Surroundings } from './surroundings.ts';
 import { type RunSummary, train } from './train.ts';
-import { type EngineFactory, openTrainingRun, type TrainingRun } from './training-run.ts';
+import { openTrainingRun, type TrainingRun } from './training-run.ts';
 
 /** What to train and where. */
 export interface TrainRequest {
@@ -27,21 +27,17 @@ export interface ResumeRequest {
   readonly config?: Config | undefined;
 }
 
-interface Surroundings {
-  readonly reporter: Reporter;
-  /** Interrupts the run after the steps under way and a checkpoint. */
-  readonly signal: AbortSignal;
-  /** What compiles models; default the native addon. */
-  readonly engines?: EngineFactory | undefined;
-}
-
 export type TrainOutcome = RunSummary & { readonly runDir: string };
 
 /**
  * Trains a new run.
  * @throws PssError when something doesn't fit, or from a guard
  */
-export async function startTraining(request: TrainRequest, around: Surroundings): Promise<TrainOutcome> {
+export async function startTraining(
+  request: TrainRequest,
+  surroundings: Surroundings = {},
+): Promise<TrainOutcome> {
+  const around = completeSurroundings(surroundings);
   const { config, init, runDir = defaultRunDir(config.name) } = request;
   const run = await openTrainingRun({ ...around, config, runDir, init, resume: false });
   try {
@@ -62,8 +58,9 @@ export async function startTraining(request: TrainRequest, around: Surroundings)
  */
 export async function resumeTraining(
   request: ResumeRequest,
-  around: Surroundings,
+  surroundings: Surroundings = {},
 ): Promise<TrainOutcome | undefined> {
+  const around = completeSurroundings(surroundings);
   const { runDir } = request;
   const begun = await readRunConfig(runDir);
   const config = request.config ?? begun;

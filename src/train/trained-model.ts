@@ -7,9 +7,9 @@ import { describeSafetensors, loadSafetensors } from '../checkpoint/safetensors.
 import { PssError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { decodeModelMetadata, type ModelMetadata } from '../models/model-metadata.ts';
+import { type EngineFactory, nativeEngines } from './engine-factory.ts';
 import { explainEngineError } from './guards.ts';
 import { sigmoid } from './sigmoid.ts';
-import { type EngineFactory, nativeEngines } from './training-run.ts';
 
 /** Rows to predict, row-major. */
 export interface PredictionRows {

@@ -1,7 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { EngineOptions, MachineInfo, NativeEngine } from '../addon/addon-types.ts';
-import { loadAddon } from '../addon/load.ts';
 import {
   findCheckpoint,
   listCheckpoints,
@@ -17,15 +15,10 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 import { buildModel, type Model } from '../models/build-model.ts';
 import { checkSameEmbedding, decodeModelMetadata } from '../models/model-metadata.ts';
 import { checkSameFacts, Dataset } from '../reader/dataset.ts';
+import { type EngineFactory, resolveThreads } from './engine-factory.ts';
 import { guardLabels } from './guards.ts';
 import type { Reporter } from './reporter.ts';
 import { hashRun } from './resume-rules.ts';
-
-/** What compiles graphs; the native addon, or a stand-in in tests. */
-export interface EngineFactory {
-  createEngine(graph: GraphSpec, options: EngineOptions): NativeEngine;
-  machine(): Pick<MachineInfo, 'cpu' | 'onednn'>;
-}
 
 export interface TrainingRunOptions {
   readonly config: Config;
@@ -35,7 +28,7 @@ export interface TrainingRunOptions {
   /** Go on from the run directory's newest undamaged checkpoint, or from the beginning if it never wrote one. */
   readonly resume: boolean;
   readonly reporter: Reporter;
-  readonly engines?: EngineFactory | undefined;
+  readonly engines: EngineFactory;
 }
 
 /** Everything a run trains with, opened and checked. */
@@ -54,26 +47,12 @@ export interface TrainingRun {
   close(): Promise<void>;
 }
 
-/** The native addon as an engine factory. */
-export function nativeEngines(): EngineFactory {
-  const addon = loadAddon();
-  return {
-    createEngine: (graph, options) => new addon.Engine(graph, options),
-    machine: () => addon.machine(),
-  };
-}
-
-/** Threads a config asks for. */
-export function resolveThreads(config: Config): number {
-  return config.threads === 'auto' ? availableParallelism() : config.threads;
-}
-
 /**
  * Opens data and model, and loads the weights a run begins with.
  * @throws PssError about whatever doesn't fit, with nothing left open
  */
 export async function openTrainingRun(options: TrainingRunOptions): Promise<TrainingRun> {
-  const { config, runDir, reporter, engines = nativeEngines() } = options;
+  const { config, runDir, reporter, engines } = options;
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     for (const resource of opened.splice(0).reverse()) await resource.close();

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
@@ -25,10 +26,13 @@ async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
   );
 }
 
-test('asking twice at once is refused, and the first call still answers', async () => {
-  const reader = new CriteoReader(readerOptions([rows]));
+test('asking again before an answer is refused, and the first call still answers', async () => {
+  const pipe = join(folder, 'slow');
+  execFileSync('mkfifo', [pipe]);
+  const reader = new CriteoReader(readerOptions([pipe]));
   const first = reader.next();
   assert.is(await codeOf(reader.next()), 'ERR_BUSY');
+  await writeFile(pipe, makeRawRows(20, 6));
   assert.is((await first)?.rows, 16);
   reader.close();
 });
@@ -126,6 +130,17 @@ test('a missing file, a folder and files of other kinds are errors that name the
   assert.is(await codeOf(readRaw([folder])), 'ERR_READ');
 });
 
+test('closing at any moment ends at once, with many batches in a block as well', async () => {
+  for (let round = 0; round < 150; round++) {
+    const reader = new CriteoReader(readerOptions([rows], { ids: round % 2 ? 'vocab' : 'raw' }));
+    for (let i = 0; i < round % 5; i++) {
+      const batch = await reader.next();
+      if (batch) reader.release(batch.slot);
+    }
+    reader.close();
+  }
+});
+
 test('closing ends a wait for a pipe that nobody writes to', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
@@ -211,13 +226,13 @@ test('readers dropped without a close give their memory back', () => {
 test('a worker thread may be terminated in the middle of reading', async () => {
   const path = join(folder, 'worker.mts');
   writeFileSync(path, program(`while (true) { const r = open(); while (await r.next()) r.release(0); }`));
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 8; i++) {
     const worker = new Worker(
       `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(path)}); })`,
       { eval: true },
     );
     await once(worker, 'online');
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await new Promise((resolve) => setTimeout(resolve, 300 + 37 * i));
     await worker.terminate();
   }
   const { label } = await readRaw([rows], { batchRows: 1024 });

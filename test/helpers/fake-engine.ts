@@ -6,7 +6,7 @@ import type {
   TrainResult,
 } from '../../src/addon/addon-types.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
-import type { EngineFactory } from '../../src/train/training-run.ts';
+import type { EngineFactory } from '../../src/train/engine-factory.ts';
 
 /** What a fake engine does besides learning. */
 export interface FakeBehaviour {

@@ -9,19 +9,25 @@ export interface PssResult {
   readonly stderr: string;
 }
 
-/** Runs the command line from its TypeScript sources, as a person would run it, and waits for its end. */
+/** Arguments for Node that run the command line from its TypeScript sources. */
+export const PSS_ARGS: readonly string[] = [
+  '--import',
+  new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href,
+  join(repositoryRoot, 'src', 'cli', 'main.ts'),
+];
+
+/** Runs the command line as a person would run it, and waits for its end. */
 export function runPss(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
+  options: { cwd?: string; env?: Record<string, string>; input?: string | Buffer } = {},
 ): PssResult {
-  const loader = new URL('../../node_modules/tsx/dist/esm/index.mjs', import.meta.url).href;
-  const main = join(repositoryRoot, 'src', 'cli', 'main.ts');
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', loader, main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...PSS_ARGS, ...args], {
     cwd: options.cwd ?? repositoryRoot,
     env: { ...process.env, NO_COLOR: '1', ...options.env },
     encoding: 'utf8',
     input: options.input ?? '',
     maxBuffer: 1 << 26,
+    timeout: 300_000,
   });
   return { code: status, stdout, stderr };
 }

@@ -1,8 +1,8 @@
 import type { EngineOptions, NativeBatch } from '../../src/addon/addon-types.ts';
-import { philox4x32 } from '../../src/batch/philox.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
 import { buildModel } from '../../src/models/build-model.ts';
+import { philox4x32 } from '../../src/random/philox.ts';
 
 export const TINY_TABLE_SIZES: readonly number[] = Array.from({ length: 26 }, (_, t) => 20 + 7 * t);
 

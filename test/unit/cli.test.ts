@@ -21,7 +21,7 @@ test('ends the help of every command with an example and has the shared options'
   for (const { name } of COMMANDS) {
     const { code, stdout } = runPss([name, '--help']);
     assert.is(code, 0);
-    assert.match(stdout, new RegExp(`\nExample:\n  \\$ pss ${name}`));
+    assert.match(stdout, new RegExp(`\nExample:\n(  \\$ .*\n)*  \\$ pss ${name}`));
     assert.match(stdout, /\n {2}\$ [^\n]+\n*$/);
     const leaf = /\nCommands:\n/.test(stdout) ? '' : stdout;
     if (leaf) for (const option of ['--log-level', '--quiet']) assert.ok(leaf.includes(option), name);

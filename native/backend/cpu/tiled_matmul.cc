@@ -34,25 +34,16 @@ void* thread_scratchpad(size_t bytes) {
   return buffer.data();
 }
 
-// Tiles of at most 256 x 256 keep A's and B's panels in the L2 cache; small products are cut further so that
-// there is work for several threads, but not below what a single-threaded call does well.
-struct Tiling {
-  int64_t m, n;
-};
-
-int64_t even_tile(int64_t size, int64_t most) {
-  const int64_t tiles = (size + most - 1) / most;
-  return std::min(size, pad_to_vector((size + tiles - 1) / tiles));
+// Rows of a tile: eight tiles keep a few threads busy; fewer than 64 rows don't fill oneDNN's kernels, and
+// with more than 256 A's panel leaves the L2 cache. Tiles have all columns, because oneDNN's fast kernels
+// write dense rows only.
+int64_t tile_rows(int64_t m) {
+  constexpr int64_t kTasks = 8, kFewest = 64, kMost = 256;
+  return std::clamp(pad_to_vector((m + kTasks - 1) / kTasks), kFewest, kMost);
 }
 
-Tiling choose_tiling(int64_t m, int64_t n) {
-  constexpr int64_t kTile = 256, kSmallest = 64, kTasks = 4;
-  Tiling tiling = {even_tile(m, kTile), even_tile(n, kTile)};
-  const auto tasks = [&] { return ((m + tiling.m - 1) / tiling.m) * ((n + tiling.n - 1) / tiling.n); };
-  while (tasks() < kTasks && tiling.m >= 2 * kSmallest) tiling.m = even_tile(m, tiling.m / 2);
-  while (tasks() < kTasks && tiling.n >= 2 * kSmallest) tiling.n = even_tile(n, tiling.n / 2);
-  return tiling;
-}
+// Columns packed by one task: whole blocks of every layout that oneDNN chooses.
+constexpr int64_t kPackColumns = 128;
 
 dnnl::memory::desc bias_desc(int64_t columns) {
   return {{1, columns}, kF32, dnnl::memory::format_tag::ab};
@@ -71,45 +62,37 @@ struct TiledMatmul::Plan {
     std::unordered_map<int, dnnl::memory> arguments;
     dnnl::memory scratchpad;  // one of the arguments
   };
-  // What tiles of the same size in the same columns share.
-  struct Shape {
-    int64_t rows = 0;
-    const dnnl::matmul* matmul = nullptr;
-    dnnl::memory packed;
-    dnnl::memory::desc scratchpad;
-  };
 
   Plan(const Operands& operands, int64_t m, int64_t k, int64_t n);
-  Shape make_shape(int64_t rows, int64_t n0, int64_t columns);
-  void add_tile(const Shape& shape, int64_t m0, int64_t n0, int64_t columns);
-  dnnl::memory::desc a_desc(int64_t rows) const { return {{rows, k}, kF32, Dims{a_stride, 1}}; }
-  dnnl::memory::desc c_desc(int64_t rows, int64_t columns) const {
-    return {{rows, columns}, kF32, Dims{operands.c_stride, 1}};
-  }
+  void add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed, int64_t first);
+  void add_packs(const dnnl::memory& packed);
+  dnnl::matmul::primitive_desc make_primitive(int64_t rows, const dnnl::memory::desc& b) const;
 
   const Operands operands;
-  const int64_t k, a_stride;
-  std::vector<std::unique_ptr<dnnl::matmul>> matmuls;
+  const int64_t k, n, a_stride;
+  std::vector<std::unique_ptr<dnnl::matmul>> matmuls;  // of the full tiles, then of a shorter last one
   std::vector<Pack> packs;
-  std::vector<Tile> tiles;  // column by column, so that neighbours share a packed panel
+  std::vector<Tile> tiles;
   bool packed = false;
 };
 
-TiledMatmul::Plan::Plan(const Operands& o, int64_t m, int64_t depth, int64_t n)
-    : operands(o), k(depth), a_stride(o.a_stride ? o.a_stride : depth) {
-  const Tiling tiling = choose_tiling(m, n);
-  for (int64_t n0 = 0; n0 < n; n0 += tiling.n) {
-    const int64_t columns = std::min(tiling.n, n - n0);
-    Shape shape;  // of the full tiles, then of a shorter last one
-    for (int64_t m0 = 0; m0 < m; m0 += tiling.m) {
-      const int64_t rows = std::min(tiling.m, m - m0);
-      if (shape.rows != rows) shape = make_shape(rows, n0, columns);
-      add_tile(shape, m0, n0, columns);
-    }
+TiledMatmul::Plan::Plan(const Operands& o, int64_t m, int64_t depth, int64_t columns)
+    : operands(o), k(depth), n(columns), a_stride(o.a_stride ? o.a_stride : depth) {
+  const int64_t most = std::min(m, tile_rows(m)), rest = m % most;
+  auto primitive = make_primitive(most, {{k, n}, kF32, dnnl::memory::format_tag::any});
+  const dnnl::memory to(primitive.weights_desc(), cpu_engine());
+  matmuls.push_back(std::make_unique<dnnl::matmul>(primitive));
+  for (int64_t first = 0; first + most <= m; first += most) add_tile(primitive, to, first);
+  if (rest > 0) {
+    primitive = make_primitive(rest, to.get_desc());
+    matmuls.push_back(std::make_unique<dnnl::matmul>(primitive));
+    add_tile(primitive, to, m - rest);
   }
+  add_packs(to);
 }
 
-TiledMatmul::Plan::Shape TiledMatmul::Plan::make_shape(int64_t rows, int64_t n0, int64_t columns) {
+dnnl::matmul::primitive_desc TiledMatmul::Plan::make_primitive(int64_t rows,
+                                                               const dnnl::memory::desc& b) const {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (operands.relu) {
@@ -117,32 +100,36 @@ TiledMatmul::Plan::Shape TiledMatmul::Plan::make_shape(int64_t rows, int64_t n0,
     post.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
     attributes.set_post_ops(post);
   }
-  const dnnl::memory::desc any({k, columns}, kF32, dnnl::memory::format_tag::any);
+  const dnnl::memory::desc a({rows, k}, kF32, Dims{a_stride, 1});
+  const dnnl::memory::desc c({rows, n}, kF32, Dims{operands.c_stride, 1});
   const auto description =
-      operands.bias ? dnnl::matmul::desc(a_desc(rows), any, bias_desc(columns), c_desc(rows, columns))
-                    : dnnl::matmul::desc(a_desc(rows), any, c_desc(rows, columns));
-  const dnnl::matmul::primitive_desc primitive(description, attributes, cpu_engine());
-  matmuls.push_back(std::make_unique<dnnl::matmul>(primitive));
-  const dnnl::memory from({{k, columns}, kF32, Dims{operands.b_stride_k, operands.b_stride_n}}, cpu_engine(),
-                          const_cast<float*>(operands.b + n0 * operands.b_stride_n));
-  const dnnl::memory to(primitive.weights_desc(), cpu_engine());
-  packs.push_back({dnnl::reorder(from, to), from, to});
-  return {rows, matmuls.back().get(), to, primitive.scratchpad_desc()};
+      operands.bias ? dnnl::matmul::desc(a, b, bias_desc(n), c) : dnnl::matmul::desc(a, b, c);
+  return {description, attributes, cpu_engine()};
 }
 
-void TiledMatmul::Plan::add_tile(const Shape& shape, int64_t m0, int64_t n0, int64_t columns) {
-  Tile tile{shape.matmul, {}, dnnl::memory(shape.scratchpad, cpu_engine(), nullptr)};
-  tile.arguments.emplace(DNNL_ARG_SRC, dnnl::memory(a_desc(shape.rows), cpu_engine(),
-                                                    const_cast<float*>(operands.a + m0 * a_stride)));
-  tile.arguments.emplace(DNNL_ARG_WEIGHTS, shape.packed);
-  tile.arguments.emplace(DNNL_ARG_DST, dnnl::memory(c_desc(shape.rows, columns), cpu_engine(),
-                                                    operands.c + m0 * operands.c_stride + n0));
-  tile.arguments.emplace(DNNL_ARG_SCRATCHPAD, tile.scratchpad);
-  if (operands.bias) {
-    tile.arguments.emplace(DNNL_ARG_BIAS, dnnl::memory(bias_desc(columns), cpu_engine(),
-                                                       const_cast<float*>(operands.bias + n0)));
-  }
+void TiledMatmul::Plan::add_tile(const dnnl::matmul::primitive_desc& primitive, const dnnl::memory& packed,
+                                 int64_t first) {
+  const auto view = [&](const dnnl::memory::desc& desc, const float* data) {
+    return dnnl::memory(desc, cpu_engine(), const_cast<float*>(data));
+  };
+  Tile tile{matmuls.back().get(), {}, view(primitive.scratchpad_desc(), nullptr)};
+  tile.arguments = {{DNNL_ARG_SRC, view(primitive.src_desc(), operands.a + first * a_stride)},
+                    {DNNL_ARG_WEIGHTS, packed},
+                    {DNNL_ARG_DST, view(primitive.dst_desc(), operands.c + first * operands.c_stride)},
+                    {DNNL_ARG_SCRATCHPAD, tile.scratchpad}};
+  if (operands.bias) tile.arguments.emplace(DNNL_ARG_BIAS, view(bias_desc(n), operands.bias));
   tiles.push_back(std::move(tile));
+}
+
+void TiledMatmul::Plan::add_packs(const dnnl::memory& packed) {
+  for (int64_t first = 0; first < n; first += kPackColumns) {
+    const int64_t columns = std::min(kPackColumns, n - first);
+    const dnnl::memory from({{k, columns}, kF32, Dims{operands.b_stride_k, operands.b_stride_n}},
+                            cpu_engine(), const_cast<float*>(operands.b + first * operands.b_stride_n));
+    const dnnl::memory to(packed.get_desc().submemory_desc({k, columns}, {0, first}), cpu_engine(),
+                          packed.get_data_handle());
+    packs.push_back({dnnl::reorder(from, to), from, to});
+  }
 }
 
 TiledMatmul::TiledMatmul(const ThreadTeam* team, const Operands& operands)

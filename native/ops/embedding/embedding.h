@@ -28,7 +28,7 @@ struct LookAhead {
   int64_t unit;    // floats
   int64_t length;  // floats of a chunk
 };
-// No chunks when `starts` is null.
+// None when `starts` is null, and none of chunks too short to gain by it.
 LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressing& addressing);
 
 // dmemory[|M|] += the chunks of dslots [B, T*D] (rows ld apart): the definition of the dense gradient (paper,

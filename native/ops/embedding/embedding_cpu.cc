@@ -8,12 +8,16 @@ namespace {
 
 // Samples of one task.
 constexpr int64_t kBlock = 32;
+// Chunks shorter than a cache line aren't asked for ahead: with so many of them the processor overlaps the
+// misses of the lookup itself better (measured, half the time for single floats).
+constexpr int64_t kLeastAhead = 16;
 
 }  // namespace
 
 LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressing& addressing) {
-  const int64_t count = starts ? addressing.T * addressing.chunks : 0;
-  return {memory, starts, count, addressing.unit, std::min(addressing.Z, addressing.D)};
+  const int64_t length = std::min(addressing.Z, addressing.D);
+  const int64_t count = starts && length >= kLeastAhead ? addressing.T * addressing.chunks : 0;
+  return {memory, starts, count, addressing.unit, length};
 }
 
 Embedding::Embedding(const OpContext& context, const Addressing& addressing, const float* memory,

@@ -36,33 +36,39 @@ inline void transpose16(__m512 r[16]) {
 
 }  // namespace
 
+// Four vectors of columns at a time: whole stretches of a row are read, and the sums stay in registers.
 void mask_and_transpose_avx512(float* dy, float* dzt, float* dbias, const float* y, int64_t ld, int64_t B,
                                int64_t first, int64_t last) {
-  for (int64_t n = first; n < last; n += 16) {
-    __m512 sum = _mm512_setzero_ps();
+  constexpr int kVectors = 4;
+  for (int64_t n = first; n < last; n += 16 * kVectors) {
+    const int vectors = last - n < 16 * kVectors ? static_cast<int>((last - n) / 16) : kVectors;
+    __m512 sums[kVectors] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
+                             _mm512_setzero_ps()};
     for (int64_t b = 0; b < B; b += 16) {
       const int rows = B - b < 16 ? static_cast<int>(B - b) : 16;
-      __m512 dz[16];
-      for (int i = 0; i < 16; i++) {
-        if (i >= rows) {
-          dz[i] = _mm512_setzero_ps();
-          continue;
-        }
-        float* row = dy + (b + i) * ld + n;
-        dz[i] = _mm512_loadu_ps(row);
-        if (y) {
-          const __mmask16 alive =
-              _mm512_cmp_ps_mask(_mm512_loadu_ps(y + (b + i) * ld + n), _mm512_setzero_ps(), _CMP_GT_OQ);
-          dz[i] = _mm512_maskz_mov_ps(alive, dz[i]);
-          _mm512_storeu_ps(row, dz[i]);
-        }
-        sum = _mm512_add_ps(sum, dz[i]);
-      }
-      transpose16(dz);
       const __mmask16 tail = static_cast<__mmask16>((1u << rows) - 1);
-      for (int i = 0; i < 16; i++) _mm512_mask_storeu_ps(dzt + (n + i) * B + b, tail, dz[i]);
+      for (int v = 0; v < vectors; v++) {
+        __m512 dz[16];
+        for (int i = 0; i < 16; i++) {
+          if (i >= rows) {
+            dz[i] = _mm512_setzero_ps();
+            continue;
+          }
+          const int64_t at = (b + i) * ld + n + 16 * v;
+          dz[i] = _mm512_loadu_ps(dy + at);
+          if (y) {
+            const __mmask16 alive =
+                _mm512_cmp_ps_mask(_mm512_loadu_ps(y + at), _mm512_setzero_ps(), _CMP_GT_OQ);
+            dz[i] = _mm512_maskz_mov_ps(alive, dz[i]);
+            _mm512_storeu_ps(dy + at, dz[i]);
+          }
+          sums[v] = _mm512_add_ps(sums[v], dz[i]);
+        }
+        transpose16(dz);
+        for (int i = 0; i < 16; i++) _mm512_mask_storeu_ps(dzt + (n + 16 * v + i) * B + b, tail, dz[i]);
+      }
     }
-    _mm512_storeu_ps(dbias + n, sum);
+    for (int v = 0; v < vectors; v++) _mm512_storeu_ps(dbias + n + 16 * v, sums[v]);
   }
 }
 
