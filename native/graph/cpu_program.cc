@@ -14,7 +14,7 @@ constexpr int64_t kUpdateBlock = 1 << 14;  // floats of a dense parameter update
 }  // namespace
 
 CpuProgram::CpuProgram(GraphSpec graph, const EngineOptions& options)
-    : Program(std::move(graph), options, std::make_unique<CpuBackend>(ThreadTeam(options.threads))),
+    : Program(std::move(graph), options, std::make_unique<CpuBackend>()),
       context_{&team_, choose_isa(options.isa), options.training, max_batch_} {
   compile();
 }

@@ -7,10 +7,6 @@
 
 namespace pss {
 
-namespace {
-constexpr int64_t kBlock = 1 << 14;
-}
-
 FloatStorage CpuBackend::allocate(int64_t floats) {
   auto buffer = std::make_shared<AlignedBuffer<float>>(static_cast<size_t>(floats));
   return {buffer->data(), floats, buffer};
@@ -25,8 +21,7 @@ void CpuBackend::copy_out(float* to, const float* from, int64_t floats) {
 }
 
 void CpuBackend::fill(float* data, int64_t floats, float value) {
-  team_.run_blocks(floats, kBlock,
-                   [&](int64_t first, int64_t last) { std::fill(data + first, data + last, value); });
+  std::fill(data, data + floats, value);
 }
 
 }  // namespace pss

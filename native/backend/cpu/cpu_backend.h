@@ -2,21 +2,16 @@
 #pragma once
 
 #include "backend/backend.h"
-#include "backend/cpu/thread_team.h"
 
 namespace pss {
 
 class CpuBackend : public Backend {
  public:
-  explicit CpuBackend(const ThreadTeam& team) : team_(team) {}
   FloatStorage allocate(int64_t floats) override;
   void copy_in(float* to, const float* from, int64_t floats) override;
   void copy_out(float* to, const float* from, int64_t floats) override;
   void fill(float* data, int64_t floats, float value) override;
   bool on_host() const override { return true; }
-
- private:
-  ThreadTeam team_;
 };
 
 }  // namespace pss
