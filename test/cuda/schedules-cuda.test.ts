@@ -2,13 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { missingCuda } from '../helpers/cuda-device.ts';
+import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
 import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('schedules on CUDA');
 
-const isEmulated = () => process.env['PSS_CUDA_DRIVER']?.includes('emu') === true;
 const reason =
   missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver has schedules to choose');
 

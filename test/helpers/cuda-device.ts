@@ -24,3 +24,8 @@ export function missingCuda(): string | undefined {
     return (error as Error).message;
   }
 }
+
+/** Whether the driver in use is the emulated one, which has schedules to choose and counters. */
+export function isEmulated(): boolean {
+  return process.env['PSS_CUDA_DRIVER']?.includes('cuda_emu') === true;
+}
