@@ -26,17 +26,22 @@ int64_t tiles_of(int64_t tile, int64_t m, int64_t n) {
 
 }  // namespace
 
-CudaGemm::CudaGemm(const CudaOpContext& context, GemmLayout layout) : context_(context) {
-  const std::string name = std::string("gemm_") + layout_name(layout) + (context.tf32 ? "_tf32" : "_f32");
-  small_ = context.device->kernel("gemm_kernel", name + "_small", gemm_shared_bytes(kGemmSmallTile));
-  // Before 8.0 a block hasn't the shared memory for large tiles.
-  if (context.device->compute_capability() >= 80) {
-    large_ = context.device->kernel("gemm_kernel", name + "_large", gemm_shared_bytes(kGemmLargeTile));
-  }
+CudaGemm::CudaGemm(const CudaOpContext& context, GemmLayout layout, int64_t max_m, int64_t n)
+    // Before 8.0 a block hasn't the shared memory for large tiles.
+    : context_(context), may_be_large_(context.device->compute_capability() >= 80) {
+  const std::string precision = context.tf32 ? "tf32" : "f32";
+  const auto load = [&](const std::string& size, int tile) {
+    const std::string variant = precision + "_" + size;
+    return context.device->kernel("gemm_" + variant + "_kernel",
+                                  std::string("gemm_") + layout_name(layout) + "_" + variant,
+                                  gemm_shared_bytes(tile));
+  };
+  small_ = load("small", kGemmSmallTile);
+  if (takes_large(max_m, n)) large_ = load("large", kGemmLargeTile);
 }
 
 bool CudaGemm::takes_large(int64_t m, int64_t n) const {
-  return large_ && tiles_of(kGemmLargeTile, m, n) >= kEnoughTiles;
+  return may_be_large_ && tiles_of(kGemmLargeTile, m, n) >= kEnoughTiles;
 }
 
 unsigned CudaGemm::most_splits(int64_t m, int64_t n, int64_t max_k) const {

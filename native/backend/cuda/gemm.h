@@ -1,4 +1,4 @@
-// Matrix products of float32 on a GPU, by the project's own kernels: gemm_kernel.cu says how.
+// Matrix products of float32 on a GPU, by the project's own kernels: gemm_body.cuh says how.
 #pragma once
 
 #include "backend/cuda/cuda_context.h"
@@ -11,7 +11,8 @@ enum class GemmLayout { kKContiguous, kKContiguousInA, kKStrided };
 
 class CudaGemm {
  public:
-  CudaGemm(const CudaOpContext& context, GemmLayout layout);
+  // For products with C of at most [max_m, n]; loads the kernels they will need.
+  CudaGemm(const CudaOpContext& context, GemmLayout layout, int64_t max_m, int64_t n);
 
   // How a product will be cut, from its sizes alone, so that its bits are the same on every GPU.
   struct Plan {
@@ -33,7 +34,8 @@ class CudaGemm {
  private:
   bool takes_large(int64_t m, int64_t n) const;
   CudaOpContext context_;
-  CudaFunctionHandle small_, large_ = nullptr;
+  bool may_be_large_;
+  CudaFunctionHandle small_ = nullptr, large_ = nullptr;
 };
 
 }  // namespace pss

@@ -1,4 +1,4 @@
-// Argument of gemm_kernel.cu, and the sizes that host and device agree on.
+// Argument of the gemm kernels, and the sizes that host and device agree on.
 #pragma once
 
 #include <cstdint>

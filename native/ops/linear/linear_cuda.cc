@@ -21,9 +21,9 @@ LinearCuda::LinearCuda(const CudaOpContext& context, const Tensor* x, const Para
       outer_rows_(context.device->kernel("linear_kernel", "outer_rows")),
       mask_and_sum_(context.device->kernel("linear_kernel", "mask_and_sum")),
       sum_partials_(context.device->kernel("linear_kernel", "sum_partials")),
-      forward_(context, GemmLayout::kKContiguous),
-      dx_(context, GemmLayout::kKContiguousInA),
-      dw_(context, GemmLayout::kKStrided),
+      forward_(context, GemmLayout::kKContiguous, context.max_batch, N_),
+      dx_(context, GemmLayout::kKContiguousInA, context.max_batch, K_),
+      dw_(context, GemmLayout::kKStrided, N_, K_),
       bias_parts_ld_(pad_to_vector(N_)) {
   if (weight->cols != x->cols || y->cols != N_ || bias->cols != N_) {
     throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +

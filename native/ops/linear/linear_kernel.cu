@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) dot_rows(const pss:
   for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_down_sync(kFull, sum, offset);
   if (lane != 0) return;
   sum += a.bias[0];
-  a.y[b] = a.relu && !(sum > 0) ? 0 : sum;
+  a.y[b] = a.relu && sum < 0 ? 0 : sum;
 }
 
 extern "C" __global__ void __launch_bounds__(kLinearThreads) outer_rows(const pss::OuterRowsArguments a) {
@@ -129,8 +129,9 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const 
   store_column_sums(a.sums, a.sums_ld, sum, a.N);
 }
 
-extern "C" __global__ void __launch_bounds__(kLinearThreads) sum_partials(const pss::SumPartialsArguments a) {
-  const pss::PartialSum job = a.sums[blockIdx.y];
+extern "C" __global__ void __launch_bounds__(kLinearThreads)
+    sum_partials(const __grid_constant__ pss::SumPartialsArguments a) {
+  const pss::PartialSum& job = a.sums[blockIdx.y];
   const int i = blockIdx.x * kLinearThreads + threadIdx.x;
   if (i >= job.count) return;
   float sum = 0;

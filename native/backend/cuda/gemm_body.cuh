@@ -14,6 +14,8 @@
 //
 // Flops 2*m*n*k (three times that on the tensor cores). Bytes from memory at least 4*(m*k + n*k + m*n); each
 // tile of A is read by every block of its row, m*k*n/tile floats in all, from the L2 cache.
+#pragma once
+
 #include "backend/cuda/gemm_tile.cuh"
 
 namespace {
@@ -57,7 +59,7 @@ template <int kMTiles, typename TileA, typename TileB>
 __device__ void multiply_float32(float (&sum)[kMTiles][kNTiles][4], const float* a_tile, const float* b_tile,
                                  int row, int column) {
   float part[kMTiles][kNTiles][4] = {};
-#pragma unroll
+#pragma unroll 2
   for (int k = 0; k < kGemmK; k += 8) {
     Split b[kNTiles][2];
 #pragma unroll
@@ -160,7 +162,7 @@ __device__ void finish_pair(float (&value)[2], const GemmArguments& p, float* c,
   for (int i = 0; i < 2; i++) {
     if (column + i >= p.n) continue;
     if (p.bias) value[i] += p.bias[column + i];
-    if (p.relu) value[i] = value[i] > 0 ? value[i] : 0;
+    if (p.relu) value[i] = value[i] < 0 ? 0 : value[i];  // NaN stays
     if (p.mask && !(p.mask[row * p.mask_ld + column + i] > 0)) value[i] = 0;
   }
   float* out = c + row * p.c_ld + column;
@@ -256,22 +258,15 @@ __device__ void gemm(const GemmArguments& p) {
 
 }  // namespace
 
-// Names: layout of A and B (c: k is contiguous, s: k is strided), precision, tile.
-#define PSS_GEMM(name, TileA, TileB, tf32)                                                                 \
-  extern "C" __global__ void __launch_bounds__(pss::kGemmSmallThreads)                                     \
-      gemm_##name##_small(const __grid_constant__ GemmArguments p) {                                       \
-    gemm<pss::kGemmSmallTile, 32, pss::TileA<pss::kGemmSmallTile>, pss::TileB<pss::kGemmSmallTile>, tf32>( \
-        p);                                                                                                \
-  }                                                                                                        \
-  extern "C" __global__ void __launch_bounds__(pss::kGemmLargeThreads)                                     \
-      gemm_##name##_large(const __grid_constant__ GemmArguments p) {                                       \
-    gemm<pss::kGemmLargeTile, 64, pss::TileA<pss::kGemmLargeTile>, pss::TileB<pss::kGemmLargeTile>, tf32>( \
-        p);                                                                                                \
-  }
+// The three layouts of a precision and tile: c where k is contiguous, s where it is strided, for A and then
+// B.
+#define PSS_GEMM_KERNELS(precision, size, tile, threads, warp_rows, tf32)                                \
+  PSS_GEMM_KERNEL(cc, TileKContiguous, TileKContiguous, precision, size, tile, threads, warp_rows, tf32) \
+  PSS_GEMM_KERNEL(cs, TileKContiguous, TileKStrided, precision, size, tile, threads, warp_rows, tf32)    \
+  PSS_GEMM_KERNEL(ss, TileKStrided, TileKStrided, precision, size, tile, threads, warp_rows, tf32)
 
-PSS_GEMM(cc_f32, TileKContiguous, TileKContiguous, false)
-PSS_GEMM(cs_f32, TileKContiguous, TileKStrided, false)
-PSS_GEMM(ss_f32, TileKStrided, TileKStrided, false)
-PSS_GEMM(cc_tf32, TileKContiguous, TileKContiguous, true)
-PSS_GEMM(cs_tf32, TileKContiguous, TileKStrided, true)
-PSS_GEMM(ss_tf32, TileKStrided, TileKStrided, true)
+#define PSS_GEMM_KERNEL(layout, TileA, TileB, precision, size, tile, threads, warp_rows, tf32) \
+  extern "C" __global__ void __launch_bounds__(threads)                                        \
+      gemm_##layout##_##precision##_##size(const __grid_constant__ GemmArguments p) {          \
+    gemm<tile, warp_rows, pss::TileA<tile>, pss::TileB<tile>, tf32>(p);                        \
+  }

@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
+import { repositoryRoot } from '../helpers/shared-folder.ts';
+import { testUnless } from '../helpers/skippable.ts';
+
+const test = suite('counters on CUDA');
+const reason = missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver counts');
+
+interface Counters {
+  readonly localBytes: number;
+  readonly globalLoad: { readonly sectors: number; readonly sectorUse: number };
+  readonly globalStore: { readonly sectors: number; readonly sectorUse: number };
+  readonly sharedLoad: { readonly bankConflicts: number };
+  readonly sharedStore: { readonly bankConflicts: number };
+}
+
+/** One forward and backward pass over 128 rows of layers 13 → 128 → 64, counted, by kernel. */
+function countTrace(): Map<string, Counters> {
+  const file = join(tmpdir(), `pss-counters-${process.pid}.json`);
+  const script = `
+    import { loadAddon } from './src/addon/load.ts';
+    import { tinyBatch, tinyOptions } from './test/helpers/tiny-model.ts';
+    import { cotangent, twoLayers } from './test/helpers/two-layers.ts';
+    const { Engine } = loadAddon();
+    const options = tinyOptions({ device: 'cuda', batchSize: 128, guards: false });
+    const engine = new Engine(twoLayers(128, 64), options);
+    await engine.trace(tinyBatch(128), cotangent(128 * 64));
+    await engine.dispose();
+  `;
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+  const run = spawnSync(process.execPath, args, {
+    cwd: repositoryRoot,
+    env: { ...process.env, PTX_STATS: file },
+    encoding: 'utf8',
+  });
+  assert.is(run.status, 0, run.stderr);
+  const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
+  rmSync(file);
+  return new Map(Object.entries(counters));
+}
+
+testUnless(test, reason, 'products read shared memory without bank conflicts, in all three layouts', () => {
+  const counters = countTrace();
+  for (const layout of ['cc', 'cs', 'ss']) {
+    const kernel = counters.get(`gemm_${layout}_f32_small`);
+    assert.ok(kernel, layout);
+    assert.is(kernel.sharedLoad.bankConflicts, 0);
+    assert.is(kernel.sharedStore.bankConflicts, 0);
+    assert.is(kernel.localBytes, 0);
+    // A row's 32 columns of a warp are whole sectors, but for the weights of 13 inputs.
+    if (layout !== 'ss') assert.is(kernel.globalStore.sectorUse, 1);
+  }
+});
+
+testUnless(test, reason, 'masking and summing by column moves whole sectors, each once', () => {
+  const kernel = countTrace().get('mask_and_sum');
+  assert.ok(kernel);
+  // 128 rows of 64 columns of dy and y, eight floats a sector.
+  assert.is(kernel.globalLoad.sectors, (2 * 128 * 64) / 8);
+  assert.is(kernel.sharedLoad.bankConflicts + kernel.sharedStore.bankConflicts, 0);
+  assert.is(kernel.localBytes, 0);
+});
+
+test.run();
