@@ -11,6 +11,24 @@ export interface Addon {
    * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
    */
   readonly fmaProbe: (threads: number, iterations: number) => number;
+  /**
+   * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
+   * the roofline of lookups and of updates of M. Blocks; allocates the array.
+   * @throws ERR_MEMORY
+   */
+  readonly chunkProbe: (
+    threads: number,
+    memoryFloats: number,
+    chunkFloats: number,
+    chunks: number,
+  ) => ChunkRates;
+}
+
+export interface ChunkRates {
+  /** To read a chunk anywhere and store it in sequence. */
+  readonly gatherNs: number;
+  /** To read a chunk in sequence and add it to the floats anywhere. */
+  readonly updateNs: number;
 }
 
 export interface OptimizerSpec {
