@@ -1,10 +1,14 @@
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import type { CriteoReaderConstructor } from './criteo-types.ts';
+import type { SynthRowsConstructor } from './synth-types.ts';
 
 /** Everything the native addon exports: the one description of the boundary. */
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly CriteoReader: CriteoReaderConstructor;
+  readonly SynthRows: SynthRowsConstructor;
+  /** Bytes that the text of one synthetic row can take at most. */
+  readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
    * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
