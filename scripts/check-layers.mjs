@@ -23,6 +23,7 @@ const TYPESCRIPT = {
   batch: ['reader', 'manifest', 'random'],
   checkpoint: ['addon', 'graph', 'manifest'],
   prepare: ['addon', 'arrow', 'manifest', 'random'],
+  synth: ['addon', 'manifest', 'prepare'],
   train: [
     'reader',
     'batch',
@@ -40,6 +41,7 @@ const TYPESCRIPT = {
   plot: [],
   cli: [
     'prepare',
+    'synth',
     'train',
     'bench',
     'theory',
@@ -53,6 +55,7 @@ const TYPESCRIPT = {
   ],
   index: [
     'prepare',
+    'synth',
     'train',
     'reader',
     'metrics',
@@ -74,8 +77,10 @@ const NATIVE = {
   ops: ['backend', 'base'],
   // An optimizer walks the chunks that an embedding op addresses.
   optim: ['ops', 'backend', 'base'],
+  // Synthetic rows have the layout of the parser's.
+  synth: ['criteo', 'backend', 'base'],
   graph: ['ops', 'optim', 'backend', 'base'],
-  addon: ['graph', 'criteo', 'ops', 'optim', 'backend', 'base'],
+  addon: ['graph', 'criteo', 'synth', 'ops', 'optim', 'backend', 'base'],
 };
 
 const MAX_LINES = { ts: 300, mjs: 300, cc: 400, h: 400, cu: 400, cuh: 400 };

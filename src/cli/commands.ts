@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./prepare.ts')).registerPrepare,
   },
   {
+    name: 'synth',
+    summary: 'Make synthetic rows in the manner of Criteo',
+    load: async () => (await import('./synth.ts')).registerSynth,
+  },
+  {
     name: 'doctor',
     summary: 'Say what this machine offers, and why something is off',
     load: async () => (await import('./doctor.ts')).registerDoctor,
