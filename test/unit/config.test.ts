@@ -165,7 +165,6 @@ test('says what a value must be and what it is', () => {
 test('tells what this version lacks from what does not exist', () => {
   const cases: [set: string, message: string][] = [
     ['model.kind=dcn', 'model.kind: "dcn" isn\'t available in this version; use dlrm.'],
-    ['precision=bf16', 'precision: "bf16" isn\'t available in this version; use f32.'],
     ['device=cuda:1', 'device: "cuda:1" isn\'t available in this version; use one of auto, cpu.'],
     ['device=gpu', 'device must be one of auto, cpu, but is the text "gpu".'],
   ];
