@@ -1,12 +1,14 @@
-// A batch's gradient added to a gradient array of |M| floats in whatever order threads come, for runs that needn't
-// be the same bits every time. Chunks are hashed again; nothing is stored for a float of the slots.
+// A batch's gradient added to a gradient array of |M| floats in whatever order threads come, for runs that
+// needn't be the same bits every time. Chunks are hashed again; nothing is stored for a float of the slots.
 //
 //   scatter_add                                gradient[place] += dslots, atomically
-//   touched_sgd|adagrad|adam                   whoever first comes to a float that was touched takes its sum away
+//   touched_sgd|adagrad|adam                   whoever first comes to a float that was touched takes its sum
+//   away
 //                                              and updates it
-//   touched_rowwise_adagrad                    the same by rows: the first warp to claim a row updates all of it
-// The array is left as it was found, all untouched, so no pass clears it. Bytes a float of the slots: 4 read and an
-// atomic addition; 4 and an atomic exchange.
+//   touched_rowwise_adagrad                    the same by rows: the first warp to claim a row updates all of
+//   it
+// The array is left as it was found, all untouched, so no pass clears it. Bytes a float of the slots: 4 read
+// and an atomic addition; 4 and an atomic exchange.
 #include "ops/embedding/addressing.cuh"
 #include "optim/touched.cuh"
 

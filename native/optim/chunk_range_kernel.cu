@@ -1,11 +1,12 @@
-// Sums a batch's gradient range by range of M, from the sorted list of chunks: chunk_update.h says what, and why
-// ranges. One warp takes a range: it adds the range's chunks in (b, t, c) order to a scratch buffer in shared
-// memory, lanes along the floats, and then
+// Sums a batch's gradient range by range of M, from the sorted list of chunks: chunk_update.h says what, and
+// why ranges. One warp takes a range: it adds the range's chunks in (b, t, c) order to a scratch buffer in
+// shared memory, lanes along the floats, and then
 //
 //   ranges_dense                               stores the sums as that part of the gradient of |M| floats
 //   ranges_sgd|adagrad|rowwise_adagrad|adam    updates the floats (rows) that were touched
-// No two warps write one float and every sum's order is fixed: the same bits every time, and the CPU's for the
-// same dslots. Reads 8 bytes a record and 4 a float of dslots (whole sectors: chunks of dslots are consecutive).
+// No two warps write one float and every sum's order is fixed: the same bits every time, and the CPU's for
+// the same dslots. Reads 8 bytes a record and 4 a float of dslots (whole sectors: chunks of dslots are
+// consecutive).
 #include "ops/embedding/addressing.cuh"
 #include "optim/chunk_sort.cuh"
 #include "optim/touched.cuh"
@@ -89,8 +90,8 @@ __device__ void add_range(float* scratch, const RangeArguments& a, uint32_t rang
   }
 }
 
-// Calls finish(scratch, range's first float in M, its floats) for each range that begins in the warp's window of
-// records; it must leave `empty` everywhere.
+// Calls finish(scratch, range's first float in M, its floats) for each range that begins in the warp's window
+// of records; it must leave `empty` everywhere.
 template <typename Finish>
 __device__ void sum_ranges(const RangeArguments& a, float empty, const Finish& finish) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -112,7 +113,8 @@ __device__ void sum_ranges(const RangeArguments& a, float empty, const Finish& f
     const uint32_t current = __shfl_sync(kWholeWarp, range, at);
     add_range(scratch, a, current, first + at, total);
     const int64_t place = static_cast<int64_t>(current) * a.cut.floats;
-    finish(scratch, place, static_cast<int>(min(static_cast<int64_t>(a.cut.floats), a.target.floats - place)));
+    finish(scratch, place,
+           static_cast<int>(min(static_cast<int64_t>(a.cut.floats), a.target.floats - place)));
     __syncwarp();
   }
 }

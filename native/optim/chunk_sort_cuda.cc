@@ -28,9 +28,7 @@ ChunkSortCuda::ChunkSortCuda(const CudaOpContext& context, const Addressing& add
   scatter_first_ = kernel("chunk_scatter_first");
   scatter_rest_ = kernel("chunk_scatter_rest");
   const int64_t items = context.max_batch * addressing.T * addressing.chunks * (straddles_ ? 2 : 1);
-  const auto memory = [&](int64_t bytes) {
-    return CudaMemory(static_cast<size_t>(bytes), *context.stream);
-  };
+  const auto memory = [&](int64_t bytes) { return CudaMemory(static_cast<size_t>(bytes), *context.stream); };
   for (int i = 0; i < std::min(passes_, 2); i++) {
     records_[i] = memory(items * static_cast<int64_t>(sizeof(SortedChunk)));
   }

@@ -1,16 +1,17 @@
-// A stable radix sort of a batch's chunks by the range of M they lie in; one that crosses a border is listed in
-// both ranges, so that each range's list has all that touches it, in (b, t, c) order. Least digit first, up to 8
-// bits a pass, each pass in three launches:
+// A stable radix sort of a batch's chunks by the range of M they lie in; one that crosses a border is listed
+// in both ranges, so that each range's list has all that touches it, in (b, t, c) order. Least digit first,
+// up to 8 bits a pass, each pass in three launches:
 //
 //   chunk_count_first|rest    each block counts the digits of its tile of 2048 items
 //   chunk_scan                one block turns the counts, digit by digit and tile by tile, into places
-//   chunk_scatter_first|rest  ranks within a warp by matching digits, then by warp; the tile is put in order in
+//   chunk_scatter_first|rest  ranks within a warp by matching digits, then by warp; the tile is put in order
+//   in
 //                             shared memory, so that records of one digit are written side by side
-// Ranks depend on the order of items alone: the same list every time. The first pass makes the records: it hashes
-// the ids, which is cheaper than to store and read starts. Bytes a record: 8 written by the first pass, 24 moved
-// by each later one.
-#include "optim/chunk_sort.cuh"
+// Ranks depend on the order of items alone: the same list every time. The first pass makes the records: it
+// hashes the ids, which is cheaper than to store and read starts. Bytes a record: 8 written by the first
+// pass, 24 moved by each later one.
 #include "ops/embedding/addressing.cuh"
+#include "optim/chunk_sort.cuh"
 
 namespace {
 

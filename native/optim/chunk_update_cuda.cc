@@ -65,9 +65,14 @@ ChunkUpdateCuda::ChunkUpdateCuda(const CudaOpContext& context, const Addressing&
 
 void ChunkUpdateCuda::apply(float* memory, float* state0, float* state1, const uint32_t* ids,
                             const float* dslots, int64_t ld, int64_t B) {
-  const MemoryTarget target{
-      memory,           state0,       state1,                         gradient_.as<float>(),
-      context_.control, memory_size_, addressing_.arguments().Z, constants_};
+  const MemoryTarget target{memory,
+                            state0,
+                            state1,
+                            gradient_.as<float>(),
+                            context_.control,
+                            memory_size_,
+                            addressing_.arguments().Z,
+                            constants_};
   const ChunkList chunks = addressing_.list(ids, B, ld, 1);
   if (sort_) {
     sum_ranges(target, dslots, chunks);
@@ -97,8 +102,8 @@ void ChunkUpdateCuda::scatter(const MemoryTarget& target, const float* dslots, c
 }
 
 void ChunkUpdateCuda::update_memory(const MemoryTarget& target) {
-  const int64_t items = rowwise_ ? (target.floats + target.row_floats - 1) / target.row_floats * 32
-                                 : (target.floats + 3) / 4;
+  const int64_t items =
+      rowwise_ ? (target.floats + target.row_floats - 1) / target.row_floats * 32 : (target.floats + 3) / 4;
   launch(memory_update_, {.grid_x = blocks_for(items, kMemoryThreads), .threads = kMemoryThreads},
          *context_.stream, MemoryUpdateArguments{target});
 }

@@ -17,7 +17,8 @@ namespace pss {
 
 class ChunkUpdateCuda {
  public:
-  // The same bits every time when context.deterministic. Throws ERR_GRAPH when chunks are too many, or too long.
+  // The same bits every time when context.deterministic. Throws ERR_GRAPH when chunks are too many, or too
+  // long.
   ChunkUpdateCuda(const CudaOpContext& context, const Addressing& addressing, const OptimizerSpec& spec,
                   bool dense);
   // All pointers are the device's; `ids` is the batch's [B, T]. Learning rate, Adam's corrections and

@@ -1,5 +1,5 @@
-// Arguments of the kernels that apply a batch's gradient to M: chunk_range_kernel.cu, chunk_atomic_kernel.cu and
-// memory_update_kernel.cu.
+// Arguments of the kernels that apply a batch's gradient to M: chunk_range_kernel.cu, chunk_atomic_kernel.cu
+// and memory_update_kernel.cu.
 #pragma once
 
 #include "optim/chunk_sort_kernel.h"
@@ -40,8 +40,8 @@ struct MemoryUpdateArguments {
   MemoryTarget target;
 };
 
-constexpr int kRangeFloats = 256;    // a range has about as many
-constexpr int kRangeWarps = 4;       // most of a block
+constexpr int kRangeFloats = 256;     // a range has about as many
+constexpr int kRangeWarps = 4;        // most of a block
 constexpr uint32_t kRangeWindow = 8;  // records among which a warp looks for beginnings of ranges
 constexpr int kScatterThreads = 256;
 constexpr int kMemoryThreads = 256;

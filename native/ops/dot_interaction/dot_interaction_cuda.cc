@@ -65,7 +65,8 @@ DotInteractionCuda::DotInteractionCuda(const CudaOpContext& context, const Tenso
   const auto kernel = [&](const char* name, unsigned shared) {
     return context.device->kernel("dot_interaction_kernel", name, static_cast<int>(shared));
   };
-  forward_ = kernel(V <= kFewVectors ? "interaction_forward_few" : "interaction_forward_many", forward_bytes_);
+  forward_ =
+      kernel(V <= kFewVectors ? "interaction_forward_few" : "interaction_forward_many", forward_bytes_);
   if (context.training) backward_ = kernel("interaction_backward", backward_bytes_);
 }
 

@@ -24,7 +24,7 @@ class DotInteractionCuda : public Op {
   const Tensor* slots_;
   const EmbeddingCuda* fused_;
   Tensor* out_;
-  InteractionInputs shape_;  // without the batch's ids
+  InteractionInputs shape_;                  // without the batch's ids
   unsigned forward_bytes_, backward_bytes_;  // of shared memory
   CudaFunctionHandle forward_, backward_ = nullptr;
 };

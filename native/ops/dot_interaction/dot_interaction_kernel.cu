@@ -1,12 +1,14 @@
-// The dot interaction, with the lookup fused in: dot_interaction.h has the formulas. One block is one sample; its
-// vectors come to shared memory by asynchronous copies and are never stored elsewhere. Sums run in an order
-// fixed by the shapes.
+// The dot interaction, with the lookup fused in: dot_interaction.h has the formulas. One block is one sample;
+// its vectors come to shared memory by asynchronous copies and are never stored elsewhere. Sums run in an
+// order fixed by the shapes.
 //
-//   interaction_forward_few|many  Gram matrix in tiles of 4 x 4 pairs, one a lane (V <= 28) or up to five; tile
-//       (i, j) has the vectors i, i + n, i + 2n, i + 3n and j, j + n, ... with n = ceil(V/4), so that the lanes
-//       of a quarter-warp read different banks. The four warps share the floats of D and their sums are added
-//       in order. Reads the vectors once, writes D + V*(V-1)/2 floats; V*V*D/2 multiply-adds.
-//   interaction_backward          dv = S*v with the symmetric S in shared memory: tiles of 4 vectors x 4 floats, a
+//   interaction_forward_few|many  Gram matrix in tiles of 4 x 4 pairs, one a lane (V <= 28) or up to five;
+//   tile
+//       (i, j) has the vectors i, i + n, i + 2n, i + 3n and j, j + n, ... with n = ceil(V/4), so that the
+//       lanes of a quarter-warp read different banks. The four warps share the floats of D and their sums are
+//       added in order. Reads the vectors once, writes D + V*(V-1)/2 floats; V*V*D/2 multiply-adds.
+//   interaction_backward          dv = S*v with the symmetric S in shared memory: tiles of 4 vectors x 4
+//   floats, a
 //       warp's lanes side by side along D, so S is read by broadcast. Reads the vectors and dout once, writes
 //       dv; V*V*D multiply-adds.
 #include "ops/dot_interaction/dot_interaction_gather.cuh"

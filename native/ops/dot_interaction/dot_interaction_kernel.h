@@ -9,9 +9,9 @@ namespace pss {
 // A slice is either `pieces` whole chunks of each embedding (the last slice may have fewer), or one of the
 // `cuts` parts of one long chunk.
 struct InteractionInputs {
-  const float* bottom;           // [B, D], rows bottom_ld apart
-  const float* source;           // M; or the stored slots, rows source_ld apart
-  const uint32_t* ids;           // [B, T]; null where slots are stored
+  const float* bottom;             // [B, D], rows bottom_ld apart
+  const float* source;             // M; or the stored slots, rows source_ld apart
+  const uint32_t* ids;             // [B, T]; null where slots are stored
   AddressingArguments addressing;  // stored slots count as one chunk of D floats
   Divisor by_pieces;
   int64_t bottom_ld, source_ld;

@@ -13,7 +13,8 @@ class AddressingCuda {
   AddressingCuda(const CudaOpContext& context, const Addressing& addressing);
 
   const AddressingArguments& arguments() const { return arguments_; }
-  // Whether all chunks, in M and in slots with rows `ld` apart, consist of whole aligned groups of four floats.
+  // Whether all chunks, in M and in slots with rows `ld` apart, consist of whole aligned groups of four
+  // floats.
   bool quads(int64_t ld) const;
   // The chunks of B samples, to be walked by `floats` at a time.
   ChunkList list(const uint32_t* ids, int64_t B, int64_t ld, int floats) const;

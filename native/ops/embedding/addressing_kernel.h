@@ -19,7 +19,8 @@ struct AddressingArguments {
   int32_t unit;  // floats that one step of a start is
 };
 
-// The chunks of a batch, numbered (b*T + t)*chunks + c, and where each one's floats lie in the slots [B, T*D].
+// The chunks of a batch, numbered (b*T + t)*chunks + c, and where each one's floats lie in the slots [B,
+// T*D].
 struct ChunkList {
   AddressingArguments addressing;
   Divisor by_chunks, by_tables;

@@ -18,8 +18,7 @@ void EmbeddingCuda::forward(const Batch& batch) {
   if (!slots_->value) return;
   const LookupArguments arguments{slots_->value, memory_,
                                   addressing_.list(batch.sparse, batch.B, slots_->ld, quads_ ? 4 : 1)};
-  launch(kernel_,
-         {.grid_x = blocks_for(arguments.chunks.count, kLookupThreads), .threads = kLookupThreads},
+  launch(kernel_, {.grid_x = blocks_for(arguments.chunks.count, kLookupThreads), .threads = kLookupThreads},
          *context_.stream, arguments);
 }
 

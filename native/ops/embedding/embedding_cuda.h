@@ -1,5 +1,5 @@
-// The embedding lookup on a GPU: the contract of embedding.h. Where the dot interaction gathers for itself, the
-// slots aren't stored and there is nothing to do here.
+// The embedding lookup on a GPU: the contract of embedding.h. Where the dot interaction gathers for itself,
+// the slots aren't stored and there is nothing to do here.
 #pragma once
 
 #include "ops/embedding/addressing_cuda.h"
