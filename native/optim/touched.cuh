@@ -14,8 +14,8 @@ __device__ inline bool is_touched(float gradient) {
   return __float_as_uint(gradient) != 0x80000000u;
 }
 
-// rowwise-adagrad over one row of n floats by one warp, in the order of the CPU's sums: sixteen interleaved parts,
-// then one after the other. `left` is what the gradient holds afterwards.
+// rowwise-adagrad over one row of n floats by one warp, in the order of the CPU's sums: sixteen interleaved
+// parts, then one after the other. `left` is what the gradient holds afterwards.
 __device__ inline void update_row(const MemoryTarget& target, float* gradient, int64_t row, int n,
                                   float learning_rate, float left) {
   constexpr int kParts = 16;

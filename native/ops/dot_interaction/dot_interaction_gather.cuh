@@ -1,5 +1,5 @@
-// Brings a slice of a sample's vectors to shared memory: row 0 is the bottom's, row t + 1 table t's, looked up
-// in M as it comes. Columns behind the slice's end are zero up to a multiple of four.
+// Brings a slice of a sample's vectors to shared memory: row 0 is the bottom's, row t + 1 table t's, looked
+// up in M as it comes. Columns behind the slice's end are zero up to a multiple of four.
 #pragma once
 
 #include "backend/cuda/async_copy.cuh"
@@ -52,8 +52,9 @@ __device__ void gather_pieces(float* vectors, const InteractionInputs& a, int64_
       const uint32_t t = (base + lane) / a.by_pieces, piece = base + lane - t * pieces;
       length = min(static_cast<int>(Z), slice.floats - static_cast<int>(piece * Z));
       to = (t + 1) * a.stride + piece * Z;
-      start = a.ids ? chunk_start(a.addressing, row_state(a.addressing, t, a.ids[b * T + t]), slice.chunk + piece)
-                    : t * a.addressing.D + slice.first;
+      start =
+          a.ids ? chunk_start(a.addressing, row_state(a.addressing, t, a.ids[b * T + t]), slice.chunk + piece)
+                : t * a.addressing.D + slice.first;
     }
     const uint32_t rest = min(32u, end - base);
     for (uint32_t step = 0; step < rest; step += at_once) {
