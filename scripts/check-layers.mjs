@@ -36,6 +36,7 @@ const TYPESCRIPT = {
     'manifest',
     'arrow',
   ],
+  sweep: ['train', 'reader', 'run-log'],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
   cli: [
     'prepare',
