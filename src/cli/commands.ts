@@ -47,4 +47,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Time training steps and predictions against what this machine can do',
     load: async () => (await import('./bench.ts')).registerBench,
   },
+  {
+    name: 'sketch',
+    summary: 'Compress a trained table with every method and measure what is lost',
+    load: async () => (await import('./sketch.ts')).registerSketch,
+  },
+  {
+    name: 'bounds',
+    summary: 'Say how small a table can be made according to the theory',
+    load: async () => (await import('./bounds.ts')).registerBounds,
+  },
 ];
