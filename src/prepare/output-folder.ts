@@ -1,54 +1,88 @@
 import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PssError } from '../errors.ts';
 
-/** A folder that appears whole or not at all: it is filled under another name beside its place and renamed at the end. */
+/**
+ * A folder that appears whole or not at all. Until then everything lies beside its place in `NAME.unfinished`: what it will hold in
+ * `output`, what only the work itself needs in `state`.
+ */
 export class OutputFolder {
   readonly #path: string;
-  /** Where to write until `commit`. */
-  readonly temporary: string;
+  readonly #unfinished: string;
 
   private constructor(path: string) {
     this.#path = path;
-    this.temporary = `${path}.tmp-${process.pid}`;
+    this.#unfinished = unfinishedPath(path);
   }
 
   /**
    * @param path must not exist, or be an empty folder
-   * @throws PssError ERR_OUTPUT
+   * @param resume take up what an earlier run left, if there is something
+   * @throws PssError ERR_OUTPUT, ERR_UNFINISHED when an earlier run left something that isn't to be taken up
    */
-  static async create(path: string): Promise<OutputFolder> {
+  static async open(path: string, resume: boolean): Promise<OutputFolder> {
     const folder = new OutputFolder(await checkFree(path));
+    if ((await exists(folder.#unfinished)) && !resume) {
+      throw new PssError(
+        'ERR_UNFINISHED',
+        `An earlier run was interrupted and left ${path}.unfinished; add --resume to go on with it, or remove that folder.`,
+      );
+    }
     try {
       await mkdir(dirname(folder.#path), { recursive: true });
-      await rm(folder.temporary, { recursive: true, force: true });
-      await mkdir(folder.temporary);
+      await mkdir(folder.output, { recursive: true });
+      await mkdir(folder.state, { recursive: true });
     } catch (cause) {
       throw new PssError(
         'ERR_OUTPUT',
         `Cannot write to ${path}: ${(cause as Error).message}; choose another --out.`,
-        {
-          cause,
-        },
+        { cause },
       );
     }
     return folder;
   }
 
+  /**
+   * Ends what a run left that was stopped after it had put the folder in its place.
+   * @returns whether there was such a run
+   */
+  static async finishCommit(path: string): Promise<boolean> {
+    const folder = new OutputFolder(await realpath(path).catch(() => resolve(path)));
+    const ended = (await exists(folder.#unfinished)) && !(await exists(folder.output));
+    if (!ended || !(await exists(folder.#path))) return false;
+    await folder.discard();
+    return true;
+  }
+
+  /** What becomes the folder. */
+  get output(): string {
+    return join(this.#unfinished, 'output');
+  }
+
+  /** What goes when the folder is there. */
+  get state(): string {
+    return join(this.#unfinished, 'state');
+  }
+
   /** Puts the folder in its place, on the disk for good. */
   async commit(): Promise<void> {
-    for (const entry of await readdir(this.temporary, { withFileTypes: true })) {
-      if (entry.isDirectory()) await syncFolder(`${this.temporary}/${entry.name}`);
+    for (const entry of await readdir(this.output, { withFileTypes: true })) {
+      if (entry.isDirectory()) await syncFolder(join(this.output, entry.name));
     }
-    await syncFolder(this.temporary);
-    await rename(this.temporary, this.#path);
+    await syncFolder(this.output);
+    await rename(this.output, this.#path);
     await syncFolder(dirname(this.#path));
+    await this.discard();
   }
 
   /** Removes what has been written. */
   async discard(): Promise<void> {
-    await rm(this.temporary, { recursive: true, force: true });
+    await rm(this.#unfinished, { recursive: true, force: true });
   }
+}
+
+function unfinishedPath(path: string): string {
+  return `${path}.unfinished`;
 }
 
 /** @returns the absolute path, links followed, since a link can't be replaced by a folder */
@@ -70,6 +104,13 @@ async function checkFree(path: string): Promise<string> {
     );
   }
   return realpath(path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function syncFolder(path: string): Promise<void> {
