@@ -38,15 +38,14 @@ struct ReaderLink {
 class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
  public:
   static void define(Napi::Env env, Napi::Object exports) {
-    exports.Set("CriteoReader",
-                DefineClass(env, "CriteoReader",
-                            {
-                                InstanceMethod<&CriteoReader::next>("next"),
-                                InstanceMethod<&CriteoReader::release>("release"),
-                                InstanceMethod<&CriteoReader::summary>("summary"),
-                                InstanceMethod<&CriteoReader::sketches>("sketches"),
-                                InstanceMethod<&CriteoReader::close>("close"),
-                            }));
+    exports.Set("CriteoReader", DefineClass(env, "CriteoReader",
+                                            {
+                                                InstanceMethod<&CriteoReader::next>("next"),
+                                                InstanceMethod<&CriteoReader::release>("release"),
+                                                InstanceMethod<&CriteoReader::summary>("summary"),
+                                                InstanceMethod<&CriteoReader::sketches>("sketches"),
+                                                InstanceMethod<&CriteoReader::close>("close"),
+                                            }));
   }
 
   explicit CriteoReader(const Napi::CallbackInfo& info)
@@ -152,7 +151,8 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
     if (pipeline_ == nullptr) {
       deferred.Reject(make_criteo_error(env_, "ERR_CLOSED", "The reader is closed.").Value());
     } else if (pending_) {
-      deferred.Reject(make_criteo_error(env_, "ERR_BUSY", "next() was called again before it settled.").Value());
+      deferred.Reject(
+          make_criteo_error(env_, "ERR_BUSY", "next() was called again before it settled.").Value());
     } else {
       pending_ = deferred;
       // A promise that waits keeps the process and this object alive.
@@ -214,7 +214,8 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
   void close(const Napi::CallbackInfo&) {
     const bool waiting = pending_.has_value();
     pipeline_.reset();
-    if (waiting) take_pending().Reject(make_criteo_error(env_, "ERR_CLOSED", "The reader was closed.").Value());
+    if (waiting)
+      take_pending().Reject(make_criteo_error(env_, "ERR_CLOSED", "The reader was closed.").Value());
     shut();
   }
 
@@ -241,7 +242,8 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
 Napi::Value estimate_distinct(const Napi::CallbackInfo& info) {
   const auto sketches = sketches_from_js(info[0].As<Napi::Uint8Array>());
   std::array<uint64_t, criteo::kNumTables> distinct{};
-  for (size_t column = 0; column < distinct.size(); ++column) distinct[column] = (*sketches)[column].estimate();
+  for (size_t column = 0; column < distinct.size(); ++column)
+    distinct[column] = (*sketches)[column].estimate();
   return counts_to_js(info.Env(), distinct);
 }
 

@@ -84,15 +84,14 @@ class IdResolver : public Napi::ObjectWrap<IdResolver> {
             static_cast<uint64_t>(rounds.Get(round).As<Napi::Number>().Int64Value()));
       }
     }
-    resolver_ =
-        translating_errors(info.Env(), [&] { return std::make_unique<criteo::IdResolver>(options); });
+    resolver_ = translating_errors(info.Env(), [&] { return std::make_unique<criteo::IdResolver>(options); });
   }
 
  private:
   void resolve(const Napi::CallbackInfo& info) {
     auto sparse = info[0].As<Napi::Uint32Array>();
-    translating_errors(info.Env(),
-                       [&] { resolver_->resolve(sparse.Data(), sparse.ElementLength() / criteo::kNumTables); });
+    translating_errors(
+        info.Env(), [&] { resolver_->resolve(sparse.Data(), sparse.ElementLength() / criteo::kNumTables); });
   }
 
   Napi::Value used(const Napi::CallbackInfo& info) {
@@ -151,9 +150,10 @@ Napi::Value number_pending(const Napi::CallbackInfo& info) {
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
   const std::string folder = options.Get("folder").As<Napi::String>();
   auto* worker = new RoundWorker(
-      info.Env(), {folder + '/' + std::to_string(number("column").Uint32Value()), number("round").Uint32Value(),
-                   static_cast<uint64_t>(number("firstId").Int64Value()),
-                   static_cast<uint64_t>(number("memoryBytes").Int64Value()), number("minCount").Uint32Value()});
+      info.Env(),
+      {folder + '/' + std::to_string(number("column").Uint32Value()), number("round").Uint32Value(),
+       static_cast<uint64_t>(number("firstId").Int64Value()),
+       static_cast<uint64_t>(number("memoryBytes").Int64Value()), number("minCount").Uint32Value()});
   worker->Queue();
   return worker->promise();
 }

@@ -1,4 +1,5 @@
-// What follows the reading of rows when their ids come from dictionaries. src/addon/criteo-types.ts has the contract.
+// What follows the reading of rows when their ids come from dictionaries. src/addon/criteo-types.ts has the
+// contract.
 #pragma once
 
 #include <napi.h>

@@ -188,8 +188,8 @@ size_t ByteSource::inflate_some(char* out, size_t size) {
   if (result < 0 || result == ISAL_NEED_DICT) fail_gzip();
   const size_t produced = asked - inflate_->avail_out;
   if (inflate_->block_state == ISAL_BLOCK_FINISH) member_open_ = false;
-  // Without input there may still be output held back; only when that is out as well the data has really ended
-  // too soon.
+  // Without input there may still be output held back; only when that is out as well the data has really
+  // ended too soon.
   ended_ = truncated_ = file_ended_ && member_open_ && input_.empty() && produced == 0;
   return produced;
 }
@@ -204,14 +204,16 @@ bool ByteSource::start_next_member() {
 }
 
 void ByteSource::skip(uint64_t size) {
-  struct stat info {};
+  struct stat info{};
   if (!gzip_ && owns_descriptor_ && fstat(descriptor_, &info) == 0 && S_ISREG(info.st_mode)) {
     const uint64_t at = std::min(size, static_cast<uint64_t>(info.st_size));
     input_at_ = static_cast<size_t>(std::min<uint64_t>(at, input_.size()));
     if (input_at_ == at) return;
     if (lseek(descriptor_, static_cast<off_t>(at), SEEK_SET) < 0) {
-      throw CriteoError("ERR_READ", "Cannot go to byte " + std::to_string(at) + " of " + path_ + ": " +
-                                        std::strerror(errno) + ".", path_);
+      throw CriteoError(
+          "ERR_READ",
+          "Cannot go to byte " + std::to_string(at) + " of " + path_ + ": " + std::strerror(errno) + ".",
+          path_);
     }
     bytes_read_->fetch_add(at - file_offset_, std::memory_order_relaxed);
     file_offset_ = at;

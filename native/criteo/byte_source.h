@@ -40,7 +40,8 @@ class ByteSource {
   // Fills `out` with `size` bytes, or fewer at the end of the data or when woken. Throws ERR_READ, ERR_GZIP.
   size_t read(char* out, size_t size);
 
-  // Leaves out the next `size` bytes; a plain file is only positioned. Fewer are left out at the end of the data.
+  // Leaves out the next `size` bytes; a plain file is only positioned. Fewer are left out at the end of the
+  // data.
   void skip(uint64_t size);
 
   // Whether gzip data ended before its end mark. Meaningful once read() gave fewer bytes than asked for.

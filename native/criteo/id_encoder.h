@@ -1,5 +1,5 @@
-// The dictionaries of all columns while rows are read, with their files: for every column, `<column>.values` has the
-// value of every id in order, and `<column>.pending` the values put aside, in the order of the rows.
+// The dictionaries of all columns while rows are read, with their files: for every column, `<column>.values`
+// has the value of every id in order, and `<column>.pending` the values put aside, in the order of the rows.
 #pragma once
 
 #include <array>
@@ -34,8 +34,8 @@ class IdEncoder {
   // Throws CriteoError ERR_WRITE, ERR_READ.
   explicit IdEncoder(const IdEncoderOptions& options);
 
-  // Replaces one column of a [rows, 26] array by ids. Different columns may be encoded at the same time. When it
-  // returns, what is new is in the files. Throws CriteoError ERR_WRITE or ERR_NO_SPACE.
+  // Replaces one column of a [rows, 26] array by ids. Different columns may be encoded at the same time. When
+  // it returns, what is new is in the files. Throws CriteoError ERR_WRITE or ERR_NO_SPACE.
   void encode_column(size_t column, uint32_t* sparse, size_t rows);
 
   EncodedCounts counts() const;

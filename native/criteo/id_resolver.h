@@ -1,5 +1,5 @@
-// Puts final ids in the place of those given while rows were read: pending ones from the later rounds' files (see
-// pending_round.h), and where rare values were left out, the others by each column's `<column>.remap`.
+// Puts final ids in the place of those given while rows were read: pending ones from the later rounds' files
+// (see pending_round.h), and where rare values were left out, the others by each column's `<column>.remap`.
 #pragma once
 
 #include <array>

@@ -22,8 +22,9 @@ std::string file_of(const PendingRound& round, const char* kind, uint32_t number
 
 void check_ids(const PendingRound& round, uint64_t values) {
   if (round.first_id + values <= kPending) return;
-  throw CriteoError("ERR_IDS", "A column has more than 4294967295 distinct values, which is all that 32-bit ids can number.",
-                    "");
+  throw CriteoError(
+      "ERR_IDS",
+      "A column has more than 4294967295 distinct values, which is all that 32-bit ids can number.", "");
 }
 
 struct Numbered {

@@ -1,5 +1,5 @@
-// The rounds after the first in which a column's values get their ids (see vocabulary.h), and what is left out for
-// being rare. Files lie beside each other as `<column>.<kind>`, each round's with its number:
+// The rounds after the first in which a column's values get their ids (see vocabulary.h), and what is left
+// out for being rare. Files lie beside each other as `<column>.<kind>`, each round's with its number:
 //
 //   <column>.pending        values put aside while rows were read    (round 1 reads them)
 //   <column>.pending-R      values put aside in round R - 1
@@ -30,7 +30,8 @@ struct RoundResult {
 constexpr uint32_t kRareId = 0;
 
 // Writes the round's files anew, whatever an earlier attempt left of them.
-// Throws CriteoError ERR_READ, ERR_WRITE, ERR_NO_SPACE, ERR_IDS when there are more ids than 32 bits can hold.
+// Throws CriteoError ERR_READ, ERR_WRITE, ERR_NO_SPACE, ERR_IDS when there are more ids than 32 bits can
+// hold.
 RoundResult number_pending(const PendingRound& round);
 
 }  // namespace pss::criteo

@@ -135,7 +135,8 @@ void Pipeline::fail(std::exception_ptr error) {
 
 void Pipeline::read_inputs() {
   uint64_t sequence = 0;
-  for (uint32_t file = options_.start.file; file < options_.inputs.size(); ++file) read_input(file, &sequence);
+  for (uint32_t file = options_.start.file; file < options_.inputs.size(); ++file)
+    read_input(file, &sequence);
   {
     const std::lock_guard lock(mutex_);
     total_blocks_ = sequence;
@@ -322,8 +323,8 @@ void Pipeline::finish_batch(uint64_t bytes_read, Position end) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    ready_.push_back({*batch.slot, static_cast<uint32_t>(batch.rows), clicks, bytes_read, std::move(batch.segments),
-                      std::move(end), encoded});
+    ready_.push_back({*batch.slot, static_cast<uint32_t>(batch.rows), clicks, bytes_read,
+                      std::move(batch.segments), std::move(end), encoded});
   }
   notify_();
 }

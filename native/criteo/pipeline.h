@@ -188,7 +188,7 @@ class Pipeline {
   uint64_t rows_ = 0;
   uint64_t rejected_ = 0;
   uint64_t to_skip_ = 0;  // rows delivered before
-  Position end_;  // of what has been appended to batches
+  Position end_;          // of what has been appended to batches
 
   std::vector<std::unique_ptr<WorkerSketches>> sketches_;  // one a worker, or none
   std::unique_ptr<IdEncoder> encoder_;

@@ -9,7 +9,8 @@
 
 namespace pss::criteo {
 
-void count_ids(const uint32_t* ids, size_t count, size_t stride, size_t num_ids, std::vector<uint32_t>* counts) {
+void count_ids(const uint32_t* ids, size_t count, size_t stride, size_t num_ids,
+               std::vector<uint32_t>* counts) {
   if (counts->size() < num_ids) counts->resize(num_ids);
   for (size_t i = 0; i < count; ++i) {
     const uint32_t id = ids[i * stride];

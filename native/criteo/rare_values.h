@@ -13,17 +13,19 @@ namespace pss::criteo {
 
 // Adds to the counts of ids[0], ids[stride], ..., `count` of them; kPending counts nowhere. `counts` grows to
 // `num_ids`. Counts stay at 2^32 - 1.
-void count_ids(const uint32_t* ids, size_t count, size_t stride, size_t num_ids, std::vector<uint32_t>* counts);
+void count_ids(const uint32_t* ids, size_t count, size_t stride, size_t num_ids,
+               std::vector<uint32_t>* counts);
 
-// Replaces every count by an id: kRareId below `min_count`, else first_id, first_id + 1, ... in order. Returns how many
-// aren't rare.
+// Replaces every count by an id: kRareId below `min_count`, else first_id, first_id + 1, ... in order.
+// Returns how many aren't rare.
 uint64_t counts_to_ids(std::vector<uint32_t>* counts, uint32_t min_count, uint64_t first_id);
 
 // Copies the values whose id in `ids` isn't kRareId.
 void keep_numbered_values(const std::string& from, const std::string& to, const std::vector<uint32_t>& ids);
 
 // Counts the ids that columns got while rows were read, over batches [rows, 26], and writes for every column
-// `<folder>/<column>.remap`, the final id of each of those ids, and `<column>.kept`, the values behind the final ids.
+// `<folder>/<column>.remap`, the final id of each of those ids, and `<column>.kept`, the values behind the
+// final ids.
 class IdCounter {
  public:
   // num_ids: the ids of every column.

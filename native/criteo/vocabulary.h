@@ -1,10 +1,10 @@
-// The dictionary of one column: 32-bit value -> contiguous id, numbered by first appearance, within a bound of
-// memory.
+// The dictionary of one column: 32-bit value -> contiguous id, numbered by first appearance, within a bound
+// of memory.
 //
 // Once the bound is reached the dictionary takes no further values. Values it doesn't know then get the
 // mark kPending and are put aside in the order in which they come. Their ids follow those given so far, and
-// are found by the same method in the next round, which reads nothing but what was put aside: every value that has
-// an id already is missing there, so order of first appearance stays exact over all rounds.
+// are found by the same method in the next round, which reads nothing but what was put aside: every value
+// that has an id already is missing there, so order of first appearance stays exact over all rounds.
 #pragma once
 
 #include <atomic>
@@ -46,8 +46,8 @@ class Vocabulary {
   // Makes room for so many values, or as many as the budget allows, so that the table needn't grow.
   void reserve(uint64_t values);
 
-  // Replaces values[0], values[stride], ..., `count` of them, by their ids or kPending. Appends values that are
-  // new to `fresh`, in the order of their ids, and every value put aside to `pending`.
+  // Replaces values[0], values[stride], ..., `count` of them, by their ids or kPending. Appends values that
+  // are new to `fresh`, in the order of their ids, and every value put aside to `pending`.
   void encode(uint32_t* values, size_t count, size_t stride, std::vector<uint32_t>* fresh,
               std::vector<uint32_t>* pending);
 

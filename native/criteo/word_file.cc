@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kWordBytes = sizeof(uint32_t);
 
 uint64_t count_words(int descriptor) {
-  struct stat info {};
+  struct stat info{};
   return fstat(descriptor, &info) == 0 ? static_cast<uint64_t>(info.st_size) / kWordBytes : 0;
 }
 

@@ -10,8 +10,8 @@ namespace pss::criteo {
 
 class WordWriter {
  public:
-  // Makes the file, or opens it and keeps its first `keep` words. Throws CriteoError ERR_WRITE, also when there
-  // are fewer.
+  // Makes the file, or opens it and keeps its first `keep` words. Throws CriteoError ERR_WRITE, also when
+  // there are fewer.
   explicit WordWriter(const std::string& path, uint64_t keep = 0);
   ~WordWriter();
   WordWriter(const WordWriter&) = delete;

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import type { DenseProfile, IdKind, Manifest } from '../manifest/manifest.ts';
 import { PssError } from '../errors.ts';
-import { prepare } from '../prepare/prepare.ts';
+import type { DenseProfile, IdKind, Manifest } from '../manifest/manifest.ts';
 import { estimatePrepare } from '../prepare/disk-space.ts';
+import { prepare } from '../prepare/prepare.ts';
 import type { PrepareOptions } from '../prepare/prepare-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createOutput, type Output } from './output.ts';
@@ -94,7 +94,9 @@ async function reportEstimate(options: PrepareOptions, output: Output): Promise<
   }
   const { rows, seconds, sizeBytes, peakBytes, freeBytes, sampledRows } = expected;
   const size = (bytes: number) => formatQuantity(bytes, 'bytes');
-  output.result(`rows:  about ${rows.toLocaleString('en')}, from a sample of ${sampledRows.toLocaleString('en')}`);
+  output.result(
+    `rows:  about ${rows.toLocaleString('en')}, from a sample of ${sampledRows.toLocaleString('en')}`,
+  );
   output.result(`time:  about ${formatDuration(seconds)}`);
   output.result(
     `disk:  ${size(sizeBytes)}${peakBytes > sizeBytes ? `, up to ${size(peakBytes)} on the way if the dictionaries don't fit in --memory` : ''}; ${size(freeBytes)} free`,

@@ -2,44 +2,47 @@ import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promis
 import { dirname, join, resolve } from 'node:path';
 import { PssError } from '../errors.ts';
 
+const UNFINISHED = 'unfinished';
+
 /**
- * A folder that appears whole or not at all. Until then everything lies beside its place in `NAME.unfinished`: what it will hold in
- * `output`, what only the work itself needs in `state`.
+ * A folder that appears whole or not at all. Until then everything lies in another one beside its place: what it will hold in `output`,
+ * what only the work itself needs in `state`.
  */
 export class OutputFolder {
   readonly #path: string;
   readonly #unfinished: string;
 
-  private constructor(path: string) {
+  private constructor(path: string, suffix: string) {
     this.#path = path;
-    this.#unfinished = unfinishedPath(path);
+    this.#unfinished = `${path}.${suffix}`;
   }
 
   /**
+   * For work that begins anew every time.
+   * @param path must not exist, or be an empty folder
+   * @throws PssError ERR_OUTPUT
+   */
+  static async create(path: string): Promise<OutputFolder> {
+    const folder = new OutputFolder(await checkFree(path), `tmp-${process.pid}`);
+    await folder.discard();
+    return folder.#make(path);
+  }
+
+  /**
+   * For work that may be taken up again: everything lies in `PATH.unfinished` meanwhile.
    * @param path must not exist, or be an empty folder
    * @param resume take up what an earlier run left, if there is something
    * @throws PssError ERR_OUTPUT, ERR_UNFINISHED when an earlier run left something that isn't to be taken up
    */
   static async open(path: string, resume: boolean): Promise<OutputFolder> {
-    const folder = new OutputFolder(await checkFree(path));
+    const folder = new OutputFolder(await checkFree(path), UNFINISHED);
     if ((await exists(folder.#unfinished)) && !resume) {
       throw new PssError(
         'ERR_UNFINISHED',
         `An earlier run was interrupted and left ${path}.unfinished; add --resume to go on with it, or remove that folder.`,
       );
     }
-    try {
-      await mkdir(dirname(folder.#path), { recursive: true });
-      await mkdir(folder.output, { recursive: true });
-      await mkdir(folder.state, { recursive: true });
-    } catch (cause) {
-      throw new PssError(
-        'ERR_OUTPUT',
-        `Cannot write to ${path}: ${(cause as Error).message}; choose another --out.`,
-        { cause },
-      );
-    }
-    return folder;
+    return folder.#make(path);
   }
 
   /**
@@ -47,7 +50,7 @@ export class OutputFolder {
    * @returns whether there was such a run
    */
   static async finishCommit(path: string): Promise<boolean> {
-    const folder = new OutputFolder(await realpath(path).catch(() => resolve(path)));
+    const folder = new OutputFolder(await realpath(path).catch(() => resolve(path)), UNFINISHED);
     const ended = (await exists(folder.#unfinished)) && !(await exists(folder.output));
     if (!ended || !(await exists(folder.#path))) return false;
     await folder.discard();
@@ -75,14 +78,25 @@ export class OutputFolder {
     await this.discard();
   }
 
+  async #make(path: string): Promise<OutputFolder> {
+    try {
+      await mkdir(dirname(this.#path), { recursive: true });
+      await mkdir(this.output, { recursive: true });
+      await mkdir(this.state, { recursive: true });
+      return this;
+    } catch (cause) {
+      throw new PssError(
+        'ERR_OUTPUT',
+        `Cannot write to ${path}: ${(cause as Error).message}; choose another --out.`,
+        { cause },
+      );
+    }
+  }
+
   /** Removes what has been written. */
   async discard(): Promise<void> {
     await rm(this.#unfinished, { recursive: true, force: true });
   }
-}
-
-function unfinishedPath(path: string): string {
-  return `${path}.unfinished`;
 }
 
 /** @returns the absolute path, links followed, since a link can't be replaced by a folder */

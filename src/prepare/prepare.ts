@@ -10,7 +10,7 @@ import { checkDiskSpace } from './disk-space.ts';
 import { checkJob, type Job } from './job.ts';
 import { countIds, numberIds, tableSizes, writeNumbered } from './number-ids.ts';
 import { OutputFolder } from './output-folder.ts';
-import { explainPrepareError, interruptedError, isResumable } from './prepare-error.ts';
+import { explainPrepareError, interruptedError, isResumable, unfinishedWork } from './prepare-error.ts';
 import type { PrepareOptions, PrepareOutput } from './prepare-options.ts';
 import { readRows } from './read-rows.ts';
 import type { WrittenShards } from './shard-writer.ts';
@@ -38,16 +38,17 @@ export async function prepare(options: PrepareOptions, output: PrepareOutput): P
     await folder.commit();
     return manifests;
   } catch (cause) {
+    const left = unfinishedWork(options.out);
     const error = options.signal?.aborted
-      ? interruptedError(options.out)
-      : explainPrepareError(cause, options.out);
+      ? interruptedError(left)
+      : explainPrepareError(cause, options.out, left);
     if (!isResumable(error)) await folder.discard();
     throw error;
   }
 }
 
 async function writeFolder(work: Workplace): Promise<Manifest[]> {
-  const { job, progress } = work;
+  const { progress } = work;
   try {
     const sketches = progress.phase === 'read' ? await readRows(work) : await work.loadSketches();
     if (progress.phase === 'count') await countIds(work);

@@ -27,7 +27,9 @@ export const ROW_BYTES = 1 + 4 * NUM_DENSE + 4 * NUM_TABLES;
 
 /** Rows as they are kept in files of our own: the widest column first, so that each lies on a multiple of its element size. */
 export function rowsToBytes({ label, dense, sparse }: RowBuffer): Uint8Array[] {
-  return [dense, sparse, label].map((column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+  return [dense, sparse, label].map(
+    (column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength),
+  );
 }
 
 /** The rows that `rowsToBytes` made these bytes of, as views. */

@@ -4,7 +4,14 @@ import type { RowBuffer } from '../addon/criteo-types.ts';
 import { ArrowEncoder } from '../arrow/arrow-encoder.ts';
 import type { StoredFile } from '../manifest/manifest.ts';
 import { SHARD_SCHEMA, type ShardTypes, shardColumns } from './arrow-columns.ts';
-import { BATCH_ROWS, copyRows, createRowBuffer, rowsFromBytes, rowsToBytes, sliceRows } from './row-buffer.ts';
+import {
+  BATCH_ROWS,
+  copyRows,
+  createRowBuffer,
+  rowsFromBytes,
+  rowsToBytes,
+  sliceRows,
+} from './row-buffer.ts';
 import { StoredFileWriter } from './stored-file-writer.ts';
 
 /** Record batches of a part: 1,048,576 rows. */

@@ -9,6 +9,7 @@ import {
   type Schema,
 } from 'apache-arrow';
 import { PssError } from '../errors.ts';
+import './bounded-flatbuffers.ts';
 
 /** Rows of one record batch; views into what was read, row-major. */
 export interface RecordBatchView {

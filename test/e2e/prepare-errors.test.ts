@@ -121,13 +121,20 @@ test('a full disk is an error that keeps what is done, and with space again the 
   const args = ['prepare', rows, '--out', out, '--ids', 'vocab', '--quiet'];
   const command = [...PSS_ARGS, ...args].map((arg) => `'${arg}'`).join(' ');
   // A limit on the size of files stands for the end of the disk.
-  const run = spawnSync('bash', ['-c', `trap '' XFSZ; ulimit -f 12000; exec '${process.execPath}' ${command}`], {
-    cwd: repositoryRoot,
-    encoding: 'utf8',
-    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
-  });
+  const run = spawnSync(
+    'bash',
+    ['-c', `trap '' XFSZ; ulimit -f 12000; exec '${process.execPath}' ${command}`],
+    {
+      cwd: repositoryRoot,
+      encoding: 'utf8',
+      env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+    },
+  );
   assert.is(run.status, 1, run.stderr);
-  assert.match(run.stderr, /The disk of .*out is full \(EFBIG\); free some space; what is done is kept in .*out\.unfinished/);
+  assert.match(
+    run.stderr,
+    /The disk of .*out is full \(EFBIG\); free some space; what is done is kept in .*out\.unfinished/,
+  );
   assert.equal(readdirSync(join(folder, 'place')), ['out.unfinished']);
   const again = runPss(args);
   assert.is(again.code, 1);
@@ -162,7 +169,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     child.kill(signal);
     const [code] = await exited;
     assert.is(code, 130, errors);
-    assert.match(errors, /Interrupted; what is done is kept in .*out\.unfinished: run the same command with --resume/);
+    assert.match(
+      errors,
+      /Interrupted; what is done is kept in .*out\.unfinished: run the same command with --resume/,
+    );
     assert.equal(readdirSync(join(folder, 'place')), ['out.unfinished']);
     const resumed = runPss([...args, '--resume'], { input: text });
     assert.is(resumed.code, 0, resumed.stderr);

@@ -9,8 +9,8 @@ import { prepare } from '../../src/prepare/prepare.ts';
 import type { PrepareOptions, PrepareOutput } from '../../src/prepare/prepare-options.ts';
 import { makeRawRows } from '../helpers/criteo-rows.ts';
 import { fingerprint } from '../helpers/fingerprint.ts';
-import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
+import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const test = suite('prepare, interrupted and resumed');
@@ -27,7 +27,10 @@ const LITTLE_MEMORY = 150_000;
 const inputs = [join(folder, 'day_0'), join(folder, 'day_1.gz')];
 const rows = makeRawRows(80_000, seed);
 writeFileSync(inputs[0] as string, `${rows.slice(0, 9_000_000).replace(/\n/, '\nfault\n')}`);
-writeFileSync(inputs[1] as string, gzipSync(`${makeRawRows(100_000, seed + 1)}another fault\n`, { level: 1 }));
+writeFileSync(
+  inputs[1] as string,
+  gzipSync(`${makeRawRows(100_000, seed + 1)}another fault\n`, { level: 1 }),
+);
 
 /** Everything that makes a way of its own through the work. */
 const WAYS: Record<string, Partial<PrepareOptions>> = {
@@ -103,7 +106,10 @@ test('a process killed at random moments and resumed gives the same bytes', asyn
     });
     await once(child.stdout, 'data');
     const exited = once(child, 'exit');
-    const timer = setTimeout(() => child.kill('SIGKILL'), kills < 10 ? random.below(Math.ceil(duration)) : 120_000);
+    const timer = setTimeout(
+      () => child.kill('SIGKILL'),
+      kills < 10 ? random.below(Math.ceil(duration)) : 120_000,
+    );
     const [code, signal] = await exited;
     clearTimeout(timer);
     assert.ok(signal === 'SIGKILL' || code === 0, `exit code ${code}`);
@@ -130,9 +136,10 @@ test('with nothing to resume the work begins, and after a change of an input it 
   const options = { inputs: [input], out: join(folder, 'fresh'), resume: true, checkpointMs: 0 };
   assert.is((await prepare(options, silent))[0]?.rows, 100);
   rmSync(options.out, { recursive: true });
-  const failed = await prepare(options, { ...silent, progress: () => ({ update: () => {}, stop: fail }) }).catch(
-    (error: Error) => error.message,
-  );
+  const failed = await prepare(options, {
+    ...silent,
+    progress: () => ({ update: () => {}, stop: fail }),
+  }).catch((error: Error) => error.message);
   assert.is(failed, 'killed');
   appendFileSync(input, makeRawRows(1, seed));
   await prepare(options, silent).then(
@@ -142,7 +149,11 @@ test('with nothing to resume the work begins, and after a change of an input it 
       assert.match(message, /can't be resumed, since input .*changing\.tsv isn't what it was/);
     },
   );
-  assert.equal(readdirSync(`${options.out}.unfinished`).sort(), ['output', 'state'], 'nothing is lost by that');
+  assert.equal(
+    readdirSync(`${options.out}.unfinished`).sort(),
+    ['output', 'state'],
+    'nothing is lost by that',
+  );
 });
 
 function fail(): never {

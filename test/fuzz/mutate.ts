@@ -1,7 +1,20 @@
 import type { SeededRandom } from '../helpers/seeded-random.ts';
 
 /** Numbers at which lengths, counts and offsets go wrong. */
-const EDGES = [0n, 1n, 7n, 0x7fn, 0xffn, 0x7fffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
+const EDGES = [
+  0n,
+  1n,
+  7n,
+  0x7fn,
+  0xffn,
+  0x7fffn,
+  0xffffn,
+  0x7fffffffn,
+  0xffffffffn,
+  2n ** 53n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+];
 const TEXTS = ['0', '-1', '1e308', '9007199254740993', '[]', '{}', 'null', '""', '"F32"', '__proto__', ','];
 const MOST_BYTES = 1 << 15;
 

@@ -1,8 +1,8 @@
 // libFuzzer target: any bytes as a raw file, through decompression, line cutting and parsing.
 //
-// Sanitizers find what reads or writes where it shouldn't. Beyond that, what comes out must not depend on where blocks are
-// cut or on where reading was taken up again, every line must be either a row or a reject, and no buffer may be
-// larger than the block, the longest line and a constant.
+// Sanitizers find what reads or writes where it shouldn't. Beyond that, what comes out must not depend on
+// where blocks are cut or on where reading was taken up again, every line must be either a row or a reject,
+// and no buffer may be larger than the block, the longest line and a constant.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -69,7 +69,8 @@ const RowParser& parser_for(size_t variant) {
   static const std::vector<RowParser> parsers = [] {
     std::vector<RowParser> all;
     for (const DenseProfile dense : {DenseProfile::kDlrm, DenseProfile::kLog3, DenseProfile::kNone}) {
-      for (const uint32_t max_index : {0u, 1000u}) all.emplace_back(ParseOptions{dense, max_index, kMaxLineBytes});
+      for (const uint32_t max_index : {0u, 1000u})
+        all.emplace_back(ParseOptions{dense, max_index, kMaxLineBytes});
     }
     return all;
   }();

@@ -28,7 +28,12 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 async function readShard(bytes: Uint8Array): Promise<void> {
   writeFileSync(join(folder, 'part-00000.arrow'), bytes);
-  const file = { name: 'part-00000.arrow', rows: SHARD_ROWS, sizeBytes: bytes.length, sha256: '0'.repeat(64) };
+  const file = {
+    name: 'part-00000.arrow',
+    rows: SHARD_ROWS,
+    sizeBytes: bytes.length,
+    sha256: '0'.repeat(64),
+  };
   const manifest = {
     schemaVersion: 1,
     profile: 'dlrm',
@@ -44,7 +49,8 @@ async function readShard(bytes: Uint8Array): Promise<void> {
       const { rows, labels, dense, sparse } = await data.readBatch(i);
       const { numDense, numTables } = data.facts;
       const whole = labels.length === rows && dense.length === rows * numDense;
-      if (!whole || sparse.length !== rows * numTables) throw new Error(`batch ${i} has columns of wrong lengths`);
+      if (!whole || sparse.length !== rows * numTables)
+        throw new Error(`batch ${i} has columns of wrong lengths`);
     }
   } finally {
     await data.close();
@@ -62,7 +68,8 @@ async function readSafetensors(bytes: Uint8Array): Promise<void> {
     },
   });
   const described = tensors.reduce((sum, { size }) => sum + size, 0);
-  if (floats !== described || described * 4 > bytes.length) throw new Error(`${floats} floats of ${described} were read`);
+  if (floats !== described || described * 4 > bytes.length)
+    throw new Error(`${floats} floats of ${described} were read`);
 }
 
 async function guard(read: () => Promise<void>): Promise<void> {
