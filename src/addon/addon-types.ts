@@ -134,8 +134,9 @@ export interface NativeEngine {
   /** Logits [rows], before the sigmoid. */
   predict(batch: NativeBatch): Promise<Float32Array>;
   /**
-   * Runs one batch forward and backward without an update and returns everything, for tests. Without `outputGradient` the graph's
+   * Runs one batch forward and backward without an update and returns everything. Without `outputGradient` the graph's
    * output is taken as logits and the gradient is that of the mean loss; with it, the output may be any tensor and its gradient is given.
+   * An engine that doesn't train runs forward only and returns the values.
    * @param outputGradient [rows, columns of the output]
    */
   trace(batch: NativeBatch, outputGradient?: Float32Array): Promise<Trace>;

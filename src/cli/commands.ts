@@ -38,8 +38,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./eval.ts')).registerEval,
   },
   {
+    name: 'sweep',
+    summary: 'Train a model in many variants and compare them in one table',
+    load: async () => (await import('./sweep.ts')).registerSweep,
+  },
+  {
     name: 'bench',
     summary: 'Time training steps and predictions against what this machine can do',
     load: async () => (await import('./bench.ts')).registerBench,
+  },
+  {
+    name: 'sketch',
+    summary: 'Compress a trained table with every method and measure what is lost',
+    load: async () => (await import('./sketch.ts')).registerSketch,
+  },
+  {
+    name: 'bounds',
+    summary: 'Say how small a table can be made according to the theory',
+    load: async () => (await import('./bounds.ts')).registerBounds,
   },
 ];
