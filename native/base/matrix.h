@@ -19,8 +19,7 @@ struct Matrix {
 // Calls visit(pointer to element [row, 0]) with the pointer's type.
 template <typename Visit>
 decltype(auto) visit_rows(const Matrix& matrix, int64_t row, const Visit& visit) {
-  if (matrix.precision == Precision::kBf16)
-    return visit(static_cast<Bf16*>(matrix.data) + row * matrix.ld);
+  if (matrix.precision == Precision::kBf16) return visit(static_cast<Bf16*>(matrix.data) + row * matrix.ld);
   return visit(static_cast<float*>(matrix.data) + row * matrix.ld);
 }
 

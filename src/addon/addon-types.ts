@@ -11,10 +11,11 @@ export interface Addon {
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
-   * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
-   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
+   * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
+   * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
+   * @param precision of the factors, `f32` unless said; sums are float32
    */
-  readonly fmaProbe: (threads: number, iterations: number) => number;
+  readonly fmaProbe: (threads: number, iterations: number, precision?: 'f32' | 'bf16') => number;
   /**
    * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
    * the roofline of lookups and of updates of M. Blocks; allocates the array.

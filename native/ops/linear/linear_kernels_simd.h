@@ -42,6 +42,7 @@ inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* p
   const uint32_t* left = a.words;
   for (int64_t p = 0; p < steps; p++, panel += kPanel, left += a.step) {
     Words b[V];
+    _mm_prefetch(reinterpret_cast<const char*>(left + kAhead * a.step), _MM_HINT_T0);
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {
       b[v] = Simd::load_words(panel + v * kLanes);
@@ -140,8 +141,7 @@ void keep(uint32_t* panels, int64_t stride, const Matrix& x, int64_t first, int6
     for (int64_t b = first; b < last; b += kPerWord<T>, out += kPanel) {
       const T* row = rows + b * x.ld + panel;
       for (int64_t c = 0; c < width; c += kLanes) {
-        const Floats next =
-            kIsBf16<T> && b + 1 < last ? Simd::load(row + x.ld + c) : Simd::zero();
+        const Floats next = kIsBf16<T> && b + 1 < last ? Simd::load(row + x.ld + c) : Simd::zero();
         Simd::store_words(out + c, step_words<T>(Simd::load(row + c), next));
       }
     }
