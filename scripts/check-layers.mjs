@@ -43,6 +43,7 @@ const TYPESCRIPT = {
   cli: [
     'prepare',
     'synth',
+    'sweep',
     'train',
     'bench',
     'theory',
