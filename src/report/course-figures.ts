@@ -4,6 +4,7 @@ import { type Course, type CoursePoint, courseOf, type ReportRun } from './repor
 interface Axis {
   readonly id: 'samples' | 'time';
   readonly title: string;
+  readonly format: string;
   readonly of: (point: CoursePoint) => number;
 }
 
@@ -12,8 +13,13 @@ export function courseFigures(runs: readonly ReportRun[], target: number | null)
   const courses = runs.map(({ name, history }) => ({ name, course: courseOf(history) }));
   const unit = timeUnit(Math.max(...courses.map(({ course }) => course.logLoss.at(-1)?.seconds ?? 0)));
   const axes: Axis[] = [
-    { id: 'samples', title: 'samples seen', of: ({ samples }) => samples },
-    { id: 'time', title: `training time, ${unit.name}`, of: ({ seconds }) => seconds / unit.seconds },
+    { id: 'samples', title: 'samples seen', format: '~s', of: ({ samples }) => samples },
+    {
+      id: 'time',
+      title: `training time, ${unit.name}`,
+      format: ',~r',
+      of: ({ seconds }) => seconds / unit.seconds,
+    },
   ];
   const names = runs.map(({ name }) => name);
   return [
@@ -95,19 +101,24 @@ function chart(
 ) {
   const { width, height, legendColumns } = layout;
   const shared = {
-    x: { field: 'x', type: 'quantitative', axis: { title: axis.title, format: '~s', tickCount: width / 80 } },
+    x: {
+      field: 'x',
+      type: 'quantitative',
+      axis: { title: axis.title, format: axis.format, tickCount: width / 80 },
+    },
     y: {
       field: 'y',
       type: 'quantitative',
       scale: { zero: false },
-      axis: { title, format: '~g', tickCount: 6 },
+      axis: { title, format: ',~r', tickCount: 6 },
     },
     color: {
       field: 'run',
       type: 'nominal',
       sort: null,
       scale: colourScale(names),
-      legend: names.length === 1 ? null : { title: null, orient: 'top', columns: legendColumns },
+      legend:
+        names.length === 1 ? null : { title: null, orient: 'top', columns: legendColumns, symbolOpacity: 1 },
     },
   };
   return themed({

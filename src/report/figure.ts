@@ -18,7 +18,7 @@ export interface Layout {
   readonly legendColumns: number;
 }
 
-export const WIDE: Layout = { width: 640, height: 300, legendColumns: 3 };
+export const WIDE: Layout = { width: 700, height: 300, legendColumns: 3 };
 export const NARROW: Layout = { width: 268, height: 240, legendColumns: 1 };
 
 /** As many colours as the page's style defines, for light and for dark. */
@@ -60,8 +60,8 @@ export function themed(spec: object): TopLevelSpec {
         symbolStrokeWidth: 3,
         symbolType: 'stroke',
       },
-      title: { color: 'var(--ink)', fontSize: 12, fontWeight: 'normal', anchor: 'start' },
+      title: { color: 'var(--ink)', fontSize: 12, fontWeight: 'normal', anchor: 'start', frame: 'group' },
       text: { color: 'var(--ink)', fontSize: 12 },
     },
-  } as TopLevelSpec;
+  } as object as TopLevelSpec;
 }

@@ -15,7 +15,7 @@ export const PAGE_STYLE = `
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 760px; margin: 0 auto; padding: 24px 16px 64px; }
+main { max-width: 820px; margin: 0 auto; padding: 24px 16px 64px; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 4px; }
 h2 { font-size: 1.1rem; margin: 40px 0 8px; }
 p { margin: 4px 0 12px; }
@@ -36,10 +36,11 @@ thead th { border-top: 0; background: var(--card); font-weight: 600; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 thead th:first-child { background: var(--card); }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 6px; }
-@media (max-width: 720px) {
+@media (max-width: 820px) {
   .wide { display: none; }
   .narrow { display: block; }
-  th:first-child, td:first-child { max-width: 45vw; white-space: normal; overflow-wrap: anywhere; }
+  th:first-child, td:first-child { min-width: 130px; max-width: 45vw; white-space: normal; overflow-wrap: anywhere; }
+  th, td { padding: 6px 10px; }
 }
 @media print { .export { display: none; } }
 `;

@@ -84,7 +84,7 @@ function barFigure(parts: readonly Part[], id: string, title: string, caption: s
                 yOffset: -8,
                 fontSize: 12,
                 x: 0,
-                limit: width,
+                limit: width + 60,
               },
               encoding: { text: { field: 'bar' } },
             },

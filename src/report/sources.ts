@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join, normalize } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PssError, UsageError } from '../errors.ts';
 import { readRunLog } from '../run-log/read-run-log.ts';
@@ -31,7 +31,7 @@ export interface ReportSources {
  * @throws PssError ERR_REPORT, ERR_RUN_LOG naming what can't be used
  */
 export async function readSources(paths: readonly string[]): Promise<ReportSources> {
-  const folders: { path: string; name: string }[] = [];
+  const runs: ReportRun[] = [];
   const tables: StoredTable[] = [];
   const benches: BenchParts[] = [];
   for (const path of paths) {
@@ -49,9 +49,10 @@ export async function readSources(paths: readonly string[]): Promise<ReportSourc
       continue;
     }
     const names = await readdir(path);
-    if (names.includes(RUN_LOG_NAME)) folders.push({ path, name: basename(normalize(path)) });
-    else if (names.includes('runs')) {
-      folders.push(...(await sweepRuns(path)));
+    if (names.includes(RUN_LOG_NAME)) {
+      runs.push({ name: basename(resolve(path)), history: await readRunLog(path) });
+    } else if (names.includes('runs')) {
+      runs.push(...(await sweepRuns(path)));
       const table = await readStoredTable(path);
       if (table) tables.push(table);
     } else {
@@ -61,27 +62,24 @@ export async function readSources(paths: readonly string[]): Promise<ReportSourc
       );
     }
   }
-  const runs = await Promise.all(
-    folders.map(async ({ path, name }) => ({ name, history: await readRunLog(path) })),
-  );
   if (runs.length === 0 && benches.length === 0) {
     throw new UsageError('ERR_REPORT', 'There is nothing to report on; give runs, sweeps or benchmarks.');
   }
   return { runs: tellApart(runs), tables, benches };
 }
 
-/** The runs of a sweep that have begun. */
-async function sweepRuns(folder: string): Promise<{ path: string; name: string }[]> {
-  const names = (await readdir(join(folder, 'runs'))).sort(
-    new Intl.Collator('en', { numeric: true }).compare,
-  );
-  const begun: { path: string; name: string }[] = [];
+/** The runs of a sweep that have begun, in the order they began. */
+async function sweepRuns(folder: string): Promise<ReportRun[]> {
+  const names = (await readdir(join(folder, 'runs'))).sort();
+  const runs: ReportRun[] = [];
   for (const name of names) {
     const path = join(folder, 'runs', name);
-    if ((await readdir(path)).includes(RUN_LOG_NAME)) begun.push({ path, name });
+    if ((await readdir(path)).includes(RUN_LOG_NAME)) runs.push({ name, history: await readRunLog(path) });
   }
-  if (begun.length > 0) return begun;
-  throw new PssError('ERR_REPORT', `No run of the sweep ${folder} has begun; start it with pss sweep.`);
+  if (runs.length === 0) {
+    throw new PssError('ERR_REPORT', `No run of the sweep ${folder} has begun; start it with pss sweep.`);
+  }
+  return runs.sort((a, b) => Date.parse(a.history.start.time) - Date.parse(b.history.start.time));
 }
 
 async function readBenches(path: string): Promise<BenchParts[]> {
