@@ -11,6 +11,7 @@ import {
 } from '../sweep/format-table.ts';
 import { loadSweep, type SweepPlan } from '../sweep/plan-sweep.ts';
 import { runSweep, writeSweepFile } from '../sweep/run-sweep.ts';
+import { storeTable } from '../sweep/stored-table.ts';
 import { buildTable, type SweepOutcome } from '../sweep/sweep-table.ts';
 import { readTimes, storeTimes, timeRuns } from '../sweep/time-runs.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -92,6 +93,7 @@ async function report(
   const list = listCells(plan, rows);
   const tables = [compressionCells(plan, rows), list].flatMap((cells) => (cells ? [toMarkdown(cells)] : []));
   await writeSweepFile(folder, 'table.md', tables.join('\n'));
+  await storeTable(folder, { name: plan.name, axes: plan.axes, rows });
   await writeSweepFile(folder, 'table.csv', toCsv(plan, rows));
   await writeSweepFile(folder, 'runs.jsonl', toJsonLines(outcomes));
   for (const line of toText(list)) output.result(line);
