@@ -32,7 +32,9 @@ async function runReport(paths: string[], options: ReportOptions): Promise<void>
   const { runs, benches } = await writeReport(paths, options.out);
   const counts = [
     ...(runs.length > 0 ? [`${runs.length} ${runs.length === 1 ? 'run' : 'runs'}`] : []),
-    ...(benches.length > 0 ? [`${benches.length} measurements`] : []),
+    ...(benches.length > 0
+      ? [`${benches.length} ${benches.length === 1 ? 'measurement' : 'measurements'}`]
+      : []),
   ];
   output.result(`${options.out}: ${counts.join(' and ')}`);
 }

@@ -47,7 +47,7 @@ let browser: Browser | undefined;
 test.before(async () => {
   const made = runPss(['report', sweep, bench, '--out', page]);
   assert.is(made.code, 0, made.stderr);
-  assert.is(made.stdout, `${page}: 3 runs and 1 measurements\n`);
+  assert.is(made.stdout, `${page}: 3 runs and 1 measurement\n`);
   if (CHROMIUM) browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 });
 test.after(async () => {
