@@ -30,13 +30,17 @@ export function runPartsFigure(runs: readonly ReportRun[]): Figure[] {
 export function benchPartsFigure(benches: readonly BenchParts[]): Figure[] {
   const parts = benches.flatMap((row) =>
     Object.entries(row.parts).map(([part, milliseconds]) => ({
-      bar: `${row.bench} ${row.case}, |M| = ${row.memorySize.toLocaleString('en')}`,
+      bar: [`${row.bench} ${row.case}`, ...sizeOf(row)].join(', '),
       part,
       milliseconds,
     })),
   );
   const caption = 'Medians of undisturbed samples, from pss bench.';
   return barFigure(parts, 'step-parts', 'Time of a step, by part', caption);
+}
+
+function sizeOf({ memorySize }: BenchParts): string[] {
+  return memorySize === undefined ? [] : [`|M| = ${memorySize.toLocaleString('en')}`];
 }
 
 function barFigure(parts: readonly Part[], id: string, title: string, caption: string): Figure[] {

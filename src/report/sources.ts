@@ -10,9 +10,10 @@ import type { ReportRun } from './report-run.ts';
 const benchRow = z.object({
   bench: z.string(),
   case: z.string(),
-  memorySize: z.number(),
   medianMs: z.number(),
-  parts: z.record(z.string(), z.number()),
+  memorySize: z.number().optional(),
+  /** Absent from benchmarks of one thing alone. */
+  parts: z.record(z.string(), z.number()).default({}),
 });
 
 /** A measurement of `pss bench`, as far as the report shows it. */
