@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../errors.ts';
 import {
   compressionCells,
@@ -24,6 +24,7 @@ interface SweepCommandOptions extends SharedOptions {
   readonly out?: string;
   readonly jobs: number;
   readonly timeSteps?: number;
+  readonly target?: number;
   readonly dryRun: boolean;
 }
 
@@ -44,6 +45,7 @@ export function registerSweep(program: Command): void {
       'measure B afterwards, on its own, over n steps of each variant (leave the machine alone meanwhile)',
       wholeNumber(100),
     )
+    .option('--target <auc>', 'count epochs to this AUC instead; finished runs need nothing anew', targetAuc)
     .option('--dry-run', 'list the runs and do nothing', false)
     .addHelpText(
       'after',
@@ -57,7 +59,8 @@ export function registerSweep(program: Command): void {
 
 async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
   const output = createOutput(options);
-  const plan = loadSweep(options.config, options.set);
+  const file = loadSweep(options.config, options.set);
+  const plan: SweepPlan = { ...file, target: options.target ?? file.target };
   const folder = options.out ?? join('sweeps', plan.name);
   if (options.dryRun) {
     for (const { name } of plan.runs) output.result(name);
@@ -81,6 +84,12 @@ async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
   }));
   await report(plan, complete, folder, output);
   if (complete.some(({ result }) => result === null)) process.exitCode = EXIT.failed;
+}
+
+function targetAuc(text: string): number {
+  const value = Number(text);
+  if (value > 0.5 && value < 1) return value;
+  throw new InvalidArgumentError('It must be a number between 0.5 and 1.');
 }
 
 async function report(
