@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cpu/thread_team.h"
+#include "base/bf16.h"
 #include "base/cpu_features.h"
 
 namespace pss {
@@ -19,6 +20,9 @@ struct Tensor {
   int64_t ld = 0;
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
+  bool bf16 = false;          // value and gradient hold bfloat16, to be read through these:
+  Bf16* bf16_value() const { return reinterpret_cast<Bf16*>(value); }
+  Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
 };
 
 // A parameter [rows, cols]; rows are `ld` floats apart and padded with zeros, which no update changes.

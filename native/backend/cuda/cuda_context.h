@@ -14,6 +14,7 @@ struct CudaOpContext {
   bool training;
   bool deterministic;  // same bits every time; otherwise sums may use atomics
   bool tf32;           // matrix products may round their inputs to 10 bits of mantissa
+  bool bf16;           // matrix products take bfloat16, weights keep float32 masters
   int64_t max_batch;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backend/cuda/launch.h"
+#include "base/bf16.h"
 
 namespace pss {
 
@@ -29,7 +30,7 @@ int64_t tiles_of(int64_t tile, int64_t m, int64_t n) {
 CudaGemm::CudaGemm(const CudaOpContext& context, GemmLayout layout, int64_t max_m, int64_t n)
     // Before 8.0 a block hasn't the shared memory for large tiles.
     : context_(context), may_be_large_(context.device->compute_capability() >= 80) {
-  const std::string precision = context.tf32 ? "tf32" : "f32";
+  const std::string precision = context.bf16 ? "bf16" : context.tf32 ? "tf32" : "f32";
   const auto load = [&](const std::string& size, int tile) {
     const std::string variant = precision + "_" + size;
     return context.device->kernel("gemm_" + variant + "_kernel",
@@ -53,7 +54,8 @@ unsigned CudaGemm::most_splits(int64_t m, int64_t n, int64_t max_k) const {
 CudaGemm::Plan CudaGemm::plan(int64_t m, int64_t n, int64_t k, bool may_split) const {
   const bool large = takes_large(m, n);
   const int64_t splits = may_split ? most_splits(m, n, k) : 1;
-  const int64_t part = std::max<int64_t>(blocks_for(blocks_for(k, splits), kGemmK), 1) * kGemmK;
+  const int64_t stage = kGemmRowBytes / (context_.bf16 ? sizeof(Bf16) : sizeof(float));
+  const int64_t part = std::max<int64_t>(blocks_for(blocks_for(k, splits), stage), 1) * stage;
   return {large, blocks_for(m, large ? kGemmLargeTile : kGemmSmallTile), blocks_for(k, part),
           static_cast<int32_t>(part)};
 }

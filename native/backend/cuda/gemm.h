@@ -1,4 +1,4 @@
-// Matrix products of float32 on a GPU, by the project's own kernels: gemm_body.cuh says how.
+// Matrix products of float32 or bfloat16 (context.bf16) on a GPU, by the project's own kernels: gemm_body.cuh says how.
 #pragma once
 
 #include "backend/cuda/cuda_context.h"
