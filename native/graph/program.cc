@@ -281,6 +281,11 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
+  if (options.precision == Precision::kBf16) {
+    throw Error("ERR_PRECISION", std::string("Precision bf16 isn't available on ") +
+                                     (options.device == DeviceKind::kCuda ? "a GPU" : "the CPU") +
+                                     " in this version; use f32.");
+  }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);
 }

@@ -42,6 +42,11 @@ export interface EngineOptions {
   readonly deviceIndex?: number;
   /** The same bits every time (the default); without it, a GPU may add up gradients in any order where that is faster. */
   readonly deterministic?: boolean;
+  /**
+   * Of activations, gradients between layers and the weights that matrix products read; `f32` unless said. With `bf16`, sums, the loss
+   * and the weights that learn (M too) stay f32. A device that can't throws ERR_PRECISION.
+   */
+  readonly precision?: 'f32' | 'bf16';
   /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
   readonly tf32?: boolean;
   /**

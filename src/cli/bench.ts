@@ -13,6 +13,7 @@ interface BenchOptions extends SharedOptions {
   readonly case: readonly string[];
   readonly memorySize?: number;
   readonly gradient?: string;
+  readonly precision?: string;
   readonly set: readonly string[];
   readonly threads?: number;
   readonly samples: number;
@@ -40,6 +41,7 @@ export function registerBench(program: Command): void {
       .option('--case <name>', `${cases.join(' | ')}; may be repeated (default: all)`, collect, [])
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
+      .addOption(new Option('--precision <p>', 'of activations and products').choices(['f32', 'bf16']))
       .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
       .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
       .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
@@ -55,7 +57,11 @@ async function runBench(
   options: BenchOptions,
 ): Promise<void> {
   const output = createOutput(options);
-  const sets = [...options.set, ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : [])];
+  const sets = [
+    ...options.set,
+    ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : []),
+    ...(options.precision ? [`precision=${options.precision}`] : []),
+  ];
   const chosen = options.case.length > 0 ? options.case : known;
   const cases = chosen.map((each) =>
     benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),

@@ -168,7 +168,6 @@ test('tells what this version lacks from what does not exist', () => {
       'embedding.kind: "qr" isn\'t available in this version; use one of full, hash, robe, hashednet.',
     ],
     ['model.kind=dcn', 'model.kind: "dcn" isn\'t available in this version; use dlrm.'],
-    ['precision=bf16', 'precision: "bf16" isn\'t available in this version; use f32.'],
     ['device=cuda:1', 'device: "cuda:1" isn\'t available in this version; use one of auto, cpu.'],
     ['device=gpu', 'device must be one of auto, cpu, but is the text "gpu".'],
   ];
