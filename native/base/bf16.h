@@ -1,4 +1,4 @@
-// bfloat16: the upper half of a float32, with 8 bits of mantissa.
+// bfloat16: the upper half of a float32. Read by device code too, which is C++17.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,12 @@
 
 namespace pss {
 
-// The bits of one value.
-using Bf16 = uint16_t;
+struct Bf16 {
+  uint16_t bits;
+};
 
-inline float from_bf16(Bf16 value) {
-  const uint32_t bits = uint32_t{value} << 16;
+inline float to_float(Bf16 value) {
+  const uint32_t bits = uint32_t{value.bits} << 16;
   float result;
   std::memcpy(&result, &bits, sizeof result);
   return result;

@@ -20,9 +20,9 @@ struct Tensor {
   int64_t ld = 0;
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
-  bool bf16 = false;          // value and gradient hold bfloat16, to be read through these:
-  Bf16* bf16_value() const { return reinterpret_cast<Bf16*>(value); }
-  Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
+  bool bf16 = false;          // value and gradient hold bfloat16, not floats
+  // Floats that so many rows take up.
+  int64_t stored(int64_t rows) const { return ld * rows / (bf16 ? 2 : 1); }
 };
 
 // A parameter [rows, cols]; rows are `ld` floats apart and padded with zeros, which no update changes.

@@ -1,7 +1,9 @@
 // Optimizers over all dense parameters in one launch: see optimizer.h for the formulas. Thread block i works
 // through DenseUpdateBlock i, four floats a thread at a time; each float is one thread's own, so the result
 // is the same bits every time, and the same as the CPU's for the same gradient (no contraction, IEEE division
-// and square root). Bytes a float: sgd 12, adagrad 20, adam 28. Nothing is written once a loss wasn't finite.
+// and square root). Bytes a float: sgd 12, adagrad 20, adam 28, and 2 where there is a bfloat16 copy. Nothing
+// is written once a loss wasn't finite.
+#include "backend/cuda/quad.cuh"
 #include "optim/optimizer_kernel.h"
 
 namespace {
@@ -46,6 +48,7 @@ __device__ void update_block(const pss::DenseUpdateArguments& a) {
     Rule::update(w.z, g.z, s0.z, s1.z, a, control);
     Rule::update(w.w, g.w, s0.w, s1.w, a, control);
     *reinterpret_cast<float4*>(block.weights + i) = w;
+    if (block.rounded) pss::store4(block.rounded + i, w, 4);
     if (kStates > 0) *reinterpret_cast<float4*>(block.state0 + i) = s0;
     if (kStates > 1) *reinterpret_cast<float4*>(block.state1 + i) = s1;
   }

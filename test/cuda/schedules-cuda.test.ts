@@ -11,9 +11,9 @@ const test = suite('schedules on CUDA');
 const reason =
   missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver has schedules to choose');
 
-/** Runs the tests of whole steps in a process of their own, with the emulated driver at its strictest. */
-function runSteps(schedule: Readonly<Record<string, string>>): string {
-  const file = join(repositoryRoot, 'test', 'cuda', 'step-cuda.test.ts');
+/** Runs a file of tests in a process of its own, with the emulated driver at its strictest. */
+function runTests(name: string, schedule: Readonly<Record<string, string>>): string {
+  const file = join(repositoryRoot, 'test', 'cuda', `${name}-cuda.test.ts`);
   const strict = { PTX_RACE: '1', PTX_STRICT: '1', PTX_LEAKS: '1' };
   const run = spawnSync(process.execPath, ['--import', 'tsx', file], {
     cwd: repositoryRoot,
@@ -32,15 +32,16 @@ const SCHEDULES = [
   { PTX_ORDER: 'rand', PTX_STREAMS: 'rand', PTX_SEED: '3' },
 ];
 
-for (const schedule of SCHEDULES) {
-  testUnless(
-    test,
-    reason,
-    `steps end the same under ${Object.values(schedule).join(', ')}, without a complaint`,
-    () => {
-      assert.not.match(runSteps(schedule), /^emu:/m);
-    },
-  );
+for (const [name, title] of [
+  ['step', 'steps end the same'],
+  ['bf16', 'products of bfloat16 are the same'],
+] as const) {
+  for (const schedule of SCHEDULES) {
+    const under = Object.values(schedule).join(', ');
+    testUnless(test, reason, `${title} under ${under}, without a complaint`, () => {
+      assert.not.match(runTests(name, schedule), /^emu:/m);
+    });
+  }
 }
 
 test.run();

@@ -9,9 +9,9 @@
 // x*y = lo*hi + hi*lo + hi*hi. What is left out is below 2^-21 of a product, less than float32 sums of more
 // than a few terms round away, at 2.7 times (A100: 156 / 3 against 19.5 TFLOP/s) the rate of plain
 // multiply-adds. Tensor cores truncate their sums, so each stage's 32 products are added to the accumulator
-// by ordinary rounded additions. `tf32` takes hi*hi alone. bfloat16 inputs are multiplied exactly and summed in
-// float32; C is rounded once, where it is stored as bfloat16, after the epilogue. Below 8.0, which has neither
-// TF32 nor bfloat16, the same tiles are multiplied by plain multiply-adds.
+// by ordinary rounded additions. `tf32` takes hi*hi alone. bfloat16 inputs are multiplied exactly and summed
+// in float32; C is rounded once, where it is stored as bfloat16, after the epilogue. Below 8.0, which has
+// neither TF32 nor bfloat16, the same tiles are multiplied by plain multiply-adds.
 //
 // Flops 2*m*n*k (three times that on the tensor cores for float32). Bytes from memory at least
 // s*(m*k + n*k + m*n), s being an element's; each tile of A is read by every block of its row, m*k*n/tile
@@ -31,8 +31,8 @@ using pss::kWarpColumns;
 constexpr unsigned kFull = 0xffffffffu;
 constexpr int kNPairs = kNTiles / 2;
 
-// Bias and ReLU, or mask, and the store of four neighbouring elements of a row; leaves in `value` what they are,
-// before they are rounded to C's type. C's rows are whole quads, so that columns beyond n are padding.
+// Bias and ReLU, or mask, and the store of four neighbouring elements of a row; leaves in `value` what they
+// are, before they are rounded to C's type. C's rows are whole quads, so that columns beyond n are padding.
 template <typename OutElement>
 __device__ void finish_quad(float4& value, const GemmArguments& p, OutElement* c, int row, int column) {
   if (row >= p.m || column >= p.n) return;
@@ -52,8 +52,8 @@ __device__ void finish_quad(float4& value, const GemmArguments& p, OutElement* c
   pss::store4(c + row * p.c_ld + column, value, p.n - column);
 }
 
-// The elements of two neighbouring mma tiles, exchanged between neighbouring lanes so that each has four of one
-// row: an even lane's are in the first tile, an odd lane's in the second.
+// The elements of two neighbouring mma tiles, exchanged between neighbouring lanes so that each has four of
+// one row: an even lane's are in the first tile, an odd lane's in the second.
 __device__ float4 exchange(float first0, float first1, float second0, float second1, bool odd) {
   const float sent0 = odd ? first0 : second0, sent1 = odd ? first1 : second1;
   const float got0 = __shfl_xor_sync(kFull, sent0, 1), got1 = __shfl_xor_sync(kFull, sent1, 1);
@@ -74,8 +74,10 @@ __device__ void finish(float4 (&column_sum)[kNPairs], const pss::Accumulators<kM
       for (int half = 0; half < 2; half++) {
         const float(&first)[4] = sum[mt][2 * pair];
         const float(&second)[4] = sum[mt][2 * pair + 1];
-        float4 value = exchange(first[2 * half], first[2 * half + 1], second[2 * half], second[2 * half + 1], odd);
-        finish_quad(value, p, c, row + 16 * mt + group + 8 * half, column + 16 * pair + 8 * odd + quad / 2 * 4);
+        float4 value =
+            exchange(first[2 * half], first[2 * half + 1], second[2 * half], second[2 * half + 1], odd);
+        finish_quad(value, p, c, row + 16 * mt + group + 8 * half,
+                    column + 16 * pair + 8 * odd + quad / 2 * 4);
         pss::add4(column_sum[pair], value);
       }
     }
@@ -167,14 +169,15 @@ __device__ void gemm(const GemmArguments& p) {
 
 // The three layouts of a precision and tile: c where k is contiguous, s where it is strided, for A and then
 // B.
-#define PSS_GEMM_KERNELS(Precision, precision, size, tile, threads, warp_rows)                                \
-  PSS_GEMM_KERNEL(cc, TileKContiguous, TileKContiguous, Precision, precision, size, tile, threads, warp_rows) \
-  PSS_GEMM_KERNEL(cs, TileKContiguous, TileKStrided, Precision, precision, size, tile, threads, warp_rows)    \
+#define PSS_GEMM_KERNELS(Precision, precision, size, tile, threads, warp_rows)                             \
+  PSS_GEMM_KERNEL(cc, TileKContiguous, TileKContiguous, Precision, precision, size, tile, threads,         \
+                  warp_rows)                                                                               \
+  PSS_GEMM_KERNEL(cs, TileKContiguous, TileKStrided, Precision, precision, size, tile, threads, warp_rows) \
   PSS_GEMM_KERNEL(ss, TileKStrided, TileKStrided, Precision, precision, size, tile, threads, warp_rows)
 
-#define PSS_GEMM_KERNEL(layout, TileA, TileB, Precision, precision, size, tile, threads, warp_rows)        \
-  extern "C" __global__ void __launch_bounds__(threads)                                                    \
-      gemm_##layout##_##precision##_##size(const __grid_constant__ GemmArguments p) {                      \
-    using Element = pss::Precision::Element;                                                               \
-    gemm<pss::Precision, tile, warp_rows, pss::TileA<tile, Element>, pss::TileB<tile, Element>>(p);        \
+#define PSS_GEMM_KERNEL(layout, TileA, TileB, Precision, precision, size, tile, threads, warp_rows) \
+  extern "C" __global__ void __launch_bounds__(threads)                                             \
+      gemm_##layout##_##precision##_##size(const __grid_constant__ GemmArguments p) {               \
+    using Element = pss::Precision::Element;                                                        \
+    gemm<pss::Precision, tile, warp_rows, pss::TileA<tile, Element>, pss::TileB<tile, Element>>(p); \
   }

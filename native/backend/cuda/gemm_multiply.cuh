@@ -154,7 +154,7 @@ __device__ inline float as_float(float value) {
   return value;
 }
 __device__ inline float as_float(Bf16 value) {
-  return __uint_as_float(uint32_t{value} << 16);
+  return __uint_as_float(uint32_t{value.bits} << 16);
 }
 
 // Plain multiply-adds, each thread computing the elements that an mma would have left it.

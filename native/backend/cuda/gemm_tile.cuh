@@ -1,49 +1,16 @@
 // Tiles of a matrix in shared memory: how they are filled, and how warps read fragments from them without
-// bank conflicts. A tile has `kRows` rows of the output's dimension (m or n) and kGemmRowBytes of the sum's (k).
-// Fragments are those of mma.m16n8k8 for float32 and mma.m16n8k16 for bfloat16: 32 bytes of k either way.
+// bank conflicts. A tile has `kRows` rows of the output's dimension (m or n) and kGemmRowBytes of the sum's
+// (k). Fragments are those of mma.m16n8k8 for float32 and mma.m16n8k16 for bfloat16: 32 bytes of k either
+// way.
 #pragma once
 
 #include <cstdint>
 
+#include "backend/cuda/async_copy.cuh"
 #include "backend/cuda/gemm_kernel.h"
 #include "backend/cuda/quad.cuh"
 
 namespace pss {
-
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-#define PSS_HAS_ASYNC_COPY 1
-#else
-#define PSS_HAS_ASYNC_COPY 0
-#endif
-
-__device__ inline uint32_t shared_address(const void* pointer) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-// 16 bytes to shared memory, zeros when `valid` is false; `from` is readable either way.
-__device__ inline void copy_chunk(void* to, const void* from, bool valid) {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
-               "r"(valid ? 16 : 0)
-               : "memory");
-#else
-  *static_cast<float4*>(to) = valid ? *static_cast<const float4*>(from) : float4{};
-#endif
-}
-
-__device__ inline void close_copies() {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-// Waits until at most `kPending` of the groups this thread closed are under way.
-template <int kPending>
-__device__ inline void wait_for_copies() {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-#endif
-}
 
 // Four blocks of 8 rows of 16 bytes: lane l gets of block i word l % 4 of row l / 4; lanes 8i..8i+7 give the
 // rows' addresses.
@@ -53,7 +20,8 @@ __device__ inline void load_blocks(uint32_t (&out)[4], const void* row) {
                : "r"(shared_address(row)));
 }
 
-// The same of 16-bit elements, each block transposed: lane l gets column l / 4 of rows 2 * (l % 4) and the next.
+// The same of 16-bit elements, each block transposed: lane l gets column l / 4 of rows 2 * (l % 4) and the
+// next.
 __device__ inline void load_transposed_blocks(uint32_t (&out)[4], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
@@ -82,7 +50,7 @@ struct TileKContiguous {
     for (int i = 0; i < kRows * kChunks / kThreads; i++) {
       const int row = threadIdx.x / kChunks + i * (kThreads / kChunks);
       const bool valid = row0 + row < rows && k < k_end;
-      copy_chunk(tile + offset(row, kChunk * chunk), valid ? source + (row0 + row) * ld + k : source, valid);
+      copy_quad(tile + offset(row, kChunk * chunk), valid ? source + (row0 + row) * ld + k : source, valid);
     }
   }
   // A's fragment: rows [row, row + 16), 32 bytes of k.
@@ -120,13 +88,13 @@ struct TileKStridedBase {
     for (int i = 0; i < kK * kChunks / kThreads; i++) {
       const int k = threadIdx.x / kChunks + i * (kThreads / kChunks);
       const bool valid = k0 + k < k_end && row < rows;
-      copy_chunk(tile + offset(kChunk * chunk, k), valid ? source + (k0 + k) * ld + row : source, valid);
+      copy_quad(tile + offset(kChunk * chunk, k), valid ? source + (k0 + k) * ld + row : source, valid);
     }
   }
 };
 
-// ldmatrix can't transpose 32-bit elements, so they are read one by one: the four k and eight rows that a warp
-// reads at once lie in 32 different banks.
+// ldmatrix can't transpose 32-bit elements, so they are read one by one: the four k and eight rows that a
+// warp reads at once lie in 32 different banks.
 template <int kRows>
 struct TileKStrided<kRows, float> : TileKStridedBase<kRows, float, TileKStrided<kRows, float>> {
   __device__ static int permutation(int k) { return (k & 3) << 1; }
@@ -158,8 +126,7 @@ struct TileKStrided<kRows, Bf16> : TileKStridedBase<kRows, Bf16, TileKStrided<kR
   }
   __device__ static void fragment_b(uint32_t (&out)[4], const Bf16* tile, int row, int k) {
     const int lane = threadIdx.x % 32;
-    load_transposed_blocks(out,
-                           tile + TileKStrided::offset(row + 8 * (lane / 16), k + lane % 16));
+    load_transposed_blocks(out, tile + TileKStrided::offset(row + 8 * (lane / 16), k + lane % 16));
   }
 };
 

@@ -56,9 +56,9 @@ __device__ inline void store4(Bf16* to, const float4& value, int left) {
     *reinterpret_cast<uint2*>(to) = words;
     return;
   }
-  if (left > 0) to[0] = static_cast<Bf16>(words.x);
-  if (left > 1) to[1] = static_cast<Bf16>(words.x >> 16);
-  if (left > 2) to[2] = static_cast<Bf16>(words.y);
+  if (left > 0) to[0].bits = static_cast<uint16_t>(words.x);
+  if (left > 1) to[1].bits = static_cast<uint16_t>(words.x >> 16);
+  if (left > 2) to[2].bits = static_cast<uint16_t>(words.y);
 }
 
 // `value` where `by` is positive.
