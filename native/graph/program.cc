@@ -194,8 +194,6 @@ std::vector<float> Program::collect(const Tensor& tensor, const float* data, int
 }
 
 TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
-  if (!options_.training)
-    throw Error("ERR_GRAPH", "This engine was built for prediction and has no gradients.");
   if (batch.B > max_batch_) throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
   const Tensor& out = output();
   TraceResult result{std::nan(""), {}, {}, {}};
@@ -206,6 +204,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   for (const Tensor& tensor : tensors_) {
     if (tensor.value) result.values[tensor.name] = collect(tensor, tensor.value, batch.B);
   }
+  if (!options_.training) return result;
   if (!output_gradient) {
     if (!scores()) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row: give its gradient.");
     result.loss = run_loss(staged);

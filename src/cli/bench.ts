@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
 import { type BenchRow, benchStep } from '../bench/step.ts';
-import { PssError } from '../errors.ts';
+import { registerEmbeddingBench } from './bench-embedding.ts';
+import { expectSamples, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
 import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -49,6 +49,7 @@ export function registerBench(program: Command): void {
       .addHelpText('after', exampleHelp(`pss bench ${name} --case ${cases[0]}`))
       .action((options: BenchOptions) => runBench(name, cases, options));
   }
+  registerEmbeddingBench(bench);
 }
 
 async function runBench(
@@ -73,16 +74,11 @@ async function runBench(
   for (const benchmark of cases) {
     output.info(`${benchmark.name} ...`);
     const row = await benchStep(addon, name, benchmark, peak, options.samples);
-    if (row.samples === 0) {
-      throw new PssError(
-        'ERR_BUSY_MACHINE',
-        `The machine was too busy for a single undisturbed sample of ${benchmark.name}; stop other work and try again.`,
-      );
-    }
+    expectSamples(row);
     rows.push(row);
   }
   printRows(output, rows);
-  if (options.json) writeFileSync(options.json, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  if (options.json) writeJsonLines(options.json, rows);
 }
 
 function printRows(output: Output, rows: readonly BenchRow[]): void {
