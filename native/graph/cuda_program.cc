@@ -20,6 +20,7 @@ CudaProgram::CudaProgram(GraphSpec graph, const EngineOptions& options)
       stream_(static_cast<CudaBackend&>(*backend_).stream()),
       control_(sizeof(StepControl), stream_),
       losses_(kSegment * sizeof(double), stream_),
+      library_(open_library()),
       context_{&device_,
                &stream_,
                control_.as<StepControl>(),
@@ -27,11 +28,18 @@ CudaProgram::CudaProgram(GraphSpec graph, const EngineOptions& options)
                options.deterministic,
                options.tf32,
                options.precision == Precision::kBf16,
-               max_batch_},
+               max_batch_,
+               library_.get()},
       upload_(max_batch_, graph_.num_dense, graph_.num_tables, &stream_),
       uses_graphs_(options.graphs && !options.guards && cuda_driver().has_graphs()) {
   compile();
   parameters_changed();
+}
+
+std::unique_ptr<CublasLt> CudaProgram::open_library() const {
+  const bool rounds = options_.tf32 || options_.precision == Precision::kBf16;
+  if (!options_.cublaslt || !prefers_cublaslt(rounds, device_.compute_capability())) return nullptr;
+  return CublasLt::open(stream_);
 }
 
 // Between two layers nobody else looks; other ops take and give float32.

@@ -71,6 +71,8 @@ export interface EngineOptions {
   readonly precision?: 'f32' | 'bf16';
   /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
   readonly tf32?: boolean;
+  /** Let cuBLASLt serve a GPU's matrix products where it is installed (the default); `describe()` says where it does. */
+  readonly cublasLt?: boolean;
   /**
    * Launch a GPU's whole step as one captured graph where the driver can (the default). Without it, `takeTimings()` knows
    * each part of a step rather than its total.

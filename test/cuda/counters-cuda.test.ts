@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
-import { repositoryRoot } from '../helpers/shared-folder.ts';
+import { runModule } from '../helpers/run-module.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('counters on CUDA');
@@ -35,12 +34,7 @@ function countTrace(
     await engine.trace(tinyBatch(128), cotangent(128 * ${outputs}));
     await engine.dispose();
   `;
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  const run = spawnSync(process.execPath, args, {
-    cwd: repositoryRoot,
-    env: { ...process.env, PTX_STATS: file },
-    encoding: 'utf8',
-  });
+  const run = runModule(script, { PTX_STATS: file });
   assert.is(run.status, 0, run.stderr);
   const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
   rmSync(file);

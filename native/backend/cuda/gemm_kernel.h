@@ -5,8 +5,8 @@
 
 namespace pss {
 
-// C[m, n] = sum over k of A[m, k] * B[k, n], then (+ bias[n], ReLU) or (masked, summed by column). A and B are
-// float32 in the f32 and tf32 kernels, bfloat16 in the bf16 kernels.
+// C[m, n] = sum over k of A[m, k] * B[k, n], then (+ bias[n], ReLU) or (masked, summed by column). A and B
+// are float32 in the f32 and tf32 kernels, bfloat16 in the bf16 kernels.
 struct GemmArguments {
   void* c;
   const void* a;

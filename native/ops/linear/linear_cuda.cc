@@ -60,7 +60,10 @@ LinearCuda::LinearCuda(const CudaOpContext& context, const Tensor* x, const Para
 
 const char* LinearCuda::implementation() const {
   if (N_ == 1) return "cuda";
-  return bf16_ ? "cuda-mma-bf16" : context_.tf32 ? "cuda-mma-tf32" : "cuda-mma";
+  const bool library = context_.training && dw_.prefers_library();
+  if (bf16_) return library ? "cuda-mma-bf16 + cublaslt" : "cuda-mma-bf16";
+  if (context_.tf32) return library ? "cuda-mma-tf32 + cublaslt" : "cuda-mma-tf32";
+  return library ? "cuda-mma + cublaslt" : "cuda-mma";
 }
 
 void LinearCuda::parameters_changed() {
@@ -103,7 +106,7 @@ void LinearCuda::forward(const Batch& batch) {
   arguments.bias = bias_->value;
   arguments.relu = relu_;
   arguments.c_is_bf16 = y_->bf16;
-  forward_.run(arguments, forward_.plan(B, N_, K_, false));
+  forward_.run(arguments, forward_.plan(arguments, GemmEnd::kEpilogue));
 }
 
 void LinearCuda::backward(const Batch& batch) {
@@ -143,7 +146,7 @@ void LinearCuda::input_gradient(int32_t B) {
   arguments.m = B;
   arguments.n = K_;
   arguments.k = N_;
-  const CudaGemm::Plan plan = dx_.plan(B, K_, N_, false);
+  const CudaGemm::Plan plan = dx_.plan(arguments, producer_ ? GemmEnd::kEpilogue : GemmEnd::kPlain);
   if (producer_) {
     arguments.mask = producer_->relu_ ? x_->value : nullptr;
     arguments.mask_ld = x_->ld;
@@ -164,7 +167,7 @@ void LinearCuda::weight_gradient(int32_t B) {
   arguments.m = N_;
   arguments.n = K_;
   arguments.k = B;
-  const CudaGemm::Plan plan = dw_.plan(N_, K_, B, true);
+  const CudaGemm::Plan plan = dw_.plan(arguments, GemmEnd::kPlainInParts);
   arguments.c = plan.splits > 1 ? weight_parts_.as<float>() : weight_->gradient;
   arguments.split_stride = weight_->stored();
   dw_.run(arguments, plan);

@@ -1,18 +1,16 @@
-// What a layer needs beside matrix products: see linear.h for the formulas. Each sum is float32; x, dx and y are
-// float32 or bfloat16 (below e bytes an element).
+// What a layer needs beside matrix products: see linear.h for the formulas. Each sum is float32; x, dx and y
+// are float32 or bfloat16 (below e bytes an element).
 //
 //   dot_rows      one warp a row; lanes take four elements at a time, then a fixed tree. e*K bytes a row.
 //   outer_rows    blocks of 64 rows by 128 columns: dx, and partial sums of dW (and of dx, where that is
 //   another
 //                 layer's bias gradient). 2*e*K bytes a row at most.
-//   mask_and_sum  the same blocks: dy masked, in place or rounded, and its partial column sums. 12*N bytes a row at
-//   most.
-//   sum_partials  one thread an element, parts in order.
-//   round_rows    float32 to bfloat16, four elements a thread: 6 bytes an element.
+//   mask_and_sum  the same blocks: dy masked, in place or rounded, and its partial column sums. 12*N bytes a
+//   row at most. sum_partials  one thread an element, parts in order. round_rows    float32 to bfloat16, four
+//   elements a thread: 6 bytes an element.
 // Warps of a block take every eighth row; their sums are added in order: the same bits every time.
-#include "ops/linear/linear_kernel.h"
-
 #include "backend/cuda/quad.cuh"
+#include "ops/linear/linear_kernel.h"
 
 namespace {
 
@@ -95,7 +93,7 @@ __device__ void outer_rows(const pss::OuterRowsArguments& a) {
 
 }  // namespace
 
-#define PSS_LINEAR_KERNEL(name, Arguments, element, Element)                                           \
+#define PSS_LINEAR_KERNEL(name, Arguments, element, Element)                                         \
   extern "C" __global__ void __launch_bounds__(kLinearThreads) name##_##element(const Arguments a) { \
     name<Element>(a);                                                                                \
   }

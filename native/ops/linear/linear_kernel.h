@@ -35,7 +35,8 @@ struct OuterRowsArguments {
   int32_t mask_dx;  // dx is zero where x isn't positive
 };
 
-// dz = dy where y is positive, in place or as bfloat16 elsewhere, and dz's sums by column over blocks of rows.
+// dz = dy where y is positive, in place or as bfloat16 elsewhere, and dz's sums by column over blocks of
+// rows.
 struct MaskAndSumArguments {
   float* dy;
   Bf16* rounded;   // [B, ld]; null for in place
