@@ -87,7 +87,7 @@ testUnless(test, reason, 'float32 keeps to the own kernels, and so does whoever 
 });
 
 testUnless(test, reason, 'a file that is no cuBLASLt is refused in one sentence', () => {
-  const { status, stderr } = train({}, { PSS_CUBLASLT: '/nowhere/libcublasLt.so' });
+  const { status, stderr } = train({ precision: 'bf16' }, { PSS_CUBLASLT: '/nowhere/libcublasLt.so' });
   assert.is.not(status, 0);
   assert.match(stderr, /PSS_CUBLASLT names \/nowhere\/libcublasLt.so, which can't be loaded as cuBLASLt/);
 });
