@@ -16,5 +16,24 @@ inline float to_float(Bf16 value) {
   std::memcpy(&result, &bits, sizeof result);
   return result;
 }
+inline float to_float(float value) {
+  return value;
+}
+
+// To the nearest, ties to even; a NaN stays one.
+inline Bf16 to_bf16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  if (value != value) return {static_cast<uint16_t>(bits >> 16 | 0x40)};
+  return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
+}
+
+// A value as the type on the left holds it.
+inline void assign(float& to, float value) {
+  to = value;
+}
+inline void assign(Bf16& to, float value) {
+  to = to_bf16(value);
+}
 
 }  // namespace pss

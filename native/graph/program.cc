@@ -238,7 +238,7 @@ void Program::collect_embedding_gradients(const Batch& batch, TraceResult& resul
     const Addressing& addressing = embedding.addressing;
     std::vector<uint32_t> starts(static_cast<size_t>(batch.B * addressing.T * addressing.chunks));
     compute_starts(starts.data(), batch.sparse, 0, batch.B, addressing);
-    const std::vector<float> dslots = collect(slots.gradient, batch.B, slots.cols, slots.ld);
+    const std::vector<float> dslots = collect(slots, slots.gradient, batch.B);
     const Memory& memory = store_->memory(embedding.memory);
     std::vector<float> dmemory(static_cast<size_t>(memory.floats), 0.0f);
     scatter_add_ref(dmemory.data(), dslots.data(), slots.cols, starts.data(), batch.B, addressing);
@@ -295,9 +295,6 @@ std::map<std::string, double> Program::take_timings() {
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
-  if (options.precision == Precision::kBf16) {
-    throw Error("ERR_PRECISION", "Precision bf16 isn't available on the CPU in this version; use f32.");
-  }
   return std::make_unique<CpuProgram>(std::move(graph), options);
 }
 

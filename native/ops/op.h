@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "backend/cpu/thread_team.h"
-#include "base/bf16.h"
 #include "base/cpu_features.h"
+#include "base/matrix.h"
 
 namespace pss {
 
@@ -20,7 +20,11 @@ struct Tensor {
   int64_t ld = 0;
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
-  bool bf16 = false;          // value and gradient hold bfloat16, not floats
+  bool bf16 = false;          // value and gradient hold bfloat16, to be read through these:
+  Bf16* bf16_value() const { return reinterpret_cast<Bf16*>(value); }
+  Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
+  Matrix values() const { return {value, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
+  Matrix gradients() const { return {gradient, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
   // Floats that so many rows take up.
   int64_t stored(int64_t rows) const { return ld * rows / (bf16 ? 2 : 1); }
 };
@@ -50,6 +54,7 @@ struct OpContext {
   Isa isa;
   bool training;
   int64_t max_batch;
+  Precision precision = Precision::kF32;
 };
 
 class Op {
