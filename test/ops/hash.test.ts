@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
+import { mix64 } from '../helpers/mix64.ts';
 import {
   availableIsas,
   embeddingAttributes,
@@ -14,8 +15,6 @@ import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 const test = suite('hash');
 const seed = testSeed(20);
 const TABLES = [40_000_000, 39_060, 3, 590_152, 36_000_000];
-const WRAP = (1n << 64n) - 1n;
-const GOLDEN = 0x9e3779b97f4a7c15n;
 
 /** Floats of M that every lookup reads, [rows, T * D]: M is filled with its own indices, exact below 2²⁴. */
 function addresses(
@@ -45,25 +44,15 @@ function addressByFormula(a: EmbeddingAttributes, table: number, id: number, i: 
   const unit = a.kind === 'hash' || a.aligned ? a.chunkSize : 1;
   const range = BigInt(unit === 1 ? a.memorySize - a.chunkSize + 1 : Math.floor(a.memorySize / unit));
   const start =
-    a.hash === 'apd10' ? apd10(a, table, id, chunk) % range : (mix64(a, table, id, chunk) * range) >> 64n;
+    a.hash === 'apd10'
+      ? apd10(a, table, id, chunk) % range
+      : (mix64(a.hashSeed, table, id, chunk) * range) >> 64n;
   return Number(start) * unit + (i - chunk * a.chunkSize);
 }
 
 function apd10(a: EmbeddingAttributes, table: number, id: number, chunk: number): bigint {
   const offset = a.tableSizes.slice(0, table).reduce((sum, size) => sum + size, 0);
   return (BigInt(id + offset) * 871205356n + BigInt(chunk) * 1825252241n + 634329019n) % 2038074743n;
-}
-
-function mix64(a: EmbeddingAttributes, table: number, id: number, chunk: number): bigint {
-  const key = mix(BigInt(a.hashSeed) + BigInt(table + 1) * GOLDEN);
-  return mix(mix(key ^ BigInt(id)) + BigInt(chunk + 1) * GOLDEN);
-}
-
-function mix(value: bigint): bigint {
-  let z = value & WRAP;
-  z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & WRAP;
-  z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & WRAP;
-  return z ^ (z >> 31n);
 }
 
 const SHAPES: readonly Partial<EmbeddingAttributes>[] = [
