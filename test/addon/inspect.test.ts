@@ -17,9 +17,8 @@ const DIM = 8;
 
 function graphOf(...sets: string[]) {
   const facts = { numDense: 1, numTables: SIZES.length, ids: 'vocab', tableSizes: SIZES } as const;
-  const { attributes, inits } = planEmbedding(testConfig(...sets), facts);
   const graph = new GraphBuilder(1, SIZES.length);
-  return graph.buildPart(graph.embedding('embedding', graph.sparseInput(), attributes, inits));
+  return graph.buildPart(planEmbedding(testConfig(...sets), facts).build(graph, graph.sparseInput()));
 }
 
 /** places[t][id] = the D places in M that its lookup reads, found by looking up an M that holds its own indices. */
