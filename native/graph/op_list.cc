@@ -2,11 +2,11 @@
 
 #include <array>
 #include <map>
-#include <type_traits>
 
 #include "base/error.h"
 #include "graph/embedding_node.h"
 #include "ops/combine/combine.h"
+#include "ops/combine/combine_cuda.h"
 #include "ops/dense_input/dense_input.h"
 #include "ops/dense_input/dense_input_cuda.h"
 #include "ops/dot_interaction/dot_interaction.h"
@@ -14,11 +14,15 @@
 #include "ops/embedding/embedding.h"
 #include "ops/embedding/embedding_cuda.h"
 #include "ops/join_slots/join_slots.h"
+#include "ops/join_slots/join_slots_cuda.h"
 #include "ops/linear/linear.h"
 #include "ops/linear/linear_cuda.h"
 #include "ops/projection/projection.h"
+#include "ops/projection/projection_cuda.h"
 #include "ops/sketch/sketch.h"
+#include "ops/sketch/sketch_cuda.h"
 #include "ops/tensor_train/tensor_train.h"
+#include "ops/tensor_train/tensor_train_cuda.h"
 
 namespace pss {
 
@@ -43,6 +47,11 @@ struct CudaOps {
   using EmbeddingOp = EmbeddingCuda;
   using LinearOp = LinearCuda;
   using DotInteractionOp = DotInteractionCuda;
+  using CombineOp = CombineCuda;
+  using JoinSlotsOp = JoinSlotsCuda;
+  using ProjectionOp = ProjectionCuda;
+  using SketchOp = SketchCuda;
+  using TensorTrainOp = TensorTrainCuda;
 };
 
 void expect(const NodeSpec& node, size_t inputs, size_t parameters) {
@@ -145,37 +154,20 @@ std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& n
 }
 
 template <typename Ops>
-using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
-
-template <typename Ops>
-std::map<std::string, Builder<Ops>> builders() {
-  std::map<std::string, Builder<Ops>> list = {
-      {"denseInput", build_dense_input<Ops>},
-      {"sparseInput", build_sparse_input<Ops>},
-      {"embedding", build_embedding<Ops>},
-      {"linear", build_linear<Ops>},
-      {"dotInteraction", build_dot_interaction<Ops>},
-  };
-  if constexpr (std::is_same_v<Ops, CpuOps>) {
-    list["combine"] = build_combine<Ops>;
-    list["joinSlots"] = build_join_slots<Ops>;
-    list["projection"] = build_projection<Ops>;
-    list["sketch"] = build_sketch<Ops>;
-    list["tensorTrain"] = build_tensor_train<Ops>;
-  }
-  return list;
-}
-
-template <typename Ops>
 std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
-  static const std::map<std::string, Builder<Ops>> list = builders<Ops>();
-  const auto found = list.find(node.op);
-  if (found != list.end()) return found->second(context, node);
-  if (builders<CpuOps>().count(node.op)) {
-    throw Error("ERR_CUDA", "Node '" + node.name + "' (" + node.op +
-                                ") has no CUDA kernels in this build; use device: cpu.");
+  using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
+  static const std::map<std::string, Builder> builders = {
+      {"denseInput", build_dense_input<Ops>}, {"sparseInput", build_sparse_input<Ops>},
+      {"embedding", build_embedding<Ops>},    {"combine", build_combine<Ops>},
+      {"projection", build_projection<Ops>},  {"tensorTrain", build_tensor_train<Ops>},
+      {"sketch", build_sketch<Ops>},          {"joinSlots", build_join_slots<Ops>},
+      {"linear", build_linear<Ops>},          {"dotInteraction", build_dot_interaction<Ops>},
+  };
+  const auto found = builders.find(node.op);
+  if (found == builders.end()) {
+    throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
   }
-  throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
+  return found->second(context, node);
 }
 
 }  // namespace

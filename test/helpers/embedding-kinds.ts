@@ -1,10 +1,11 @@
-import type { NativeEngine } from '../../src/addon/addon-types.ts';
+import type { EngineOptions, NativeEngine, OptimizerSpec } from '../../src/addon/addon-types.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
 import { GraphBuilder } from '../../src/graph/graph-builder.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
 import { type DataFacts, type EmbeddingPlan, planEmbedding } from '../../src/models/embedding-plan.ts';
 import type { Weights } from './embedding-reference.ts';
-import { NUM_DENSE, readTensor } from './op-graphs.ts';
+import { NUM_DENSE, readTensor, SGD, withEngine } from './op-graphs.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 /** Every kind and every choice within one, as settings of a config; `{dim: 8}` unless they say something else. */
 export const KINDS: readonly string[] = [
@@ -90,4 +91,35 @@ export async function readWeights(engine: NativeEngine): Promise<Weights> {
     weights.set(name, { shape, values: Float64Array.from(await readTensor(engine, name)) });
   }
   return weights;
+}
+
+/** An optimizer as the tests use it. */
+export function optimizer(kind: OptimizerSpec['kind']): OptimizerSpec {
+  return { ...SGD, kind, initialAccumulator: kind.includes('adagrad') ? 0.125 : 0 };
+}
+
+/** All parameters and state of a small model with such an embedding after four steps, the last of a smaller batch. */
+export function trainKind(
+  kind: string,
+  gradient: string,
+  seed: number,
+  options: Partial<EngineOptions>,
+): Promise<Float32Array> {
+  const { graph } = planKind(kind, { sets: [`embedding.gradient=${gradient}`], trains: true });
+  const random = new SeededRandom(seed);
+  const rows = 3 * 70 + 9;
+  const batch = {
+    labels: Uint8Array.from({ length: rows }, () => random.below(2)),
+    dense: random.floats(rows * NUM_DENSE),
+    sparse: random.ids(rows, TABLE_SIZES),
+  };
+  return withEngine(graph, { batchSize: 70, guards: false, ...options }, async (engine) => {
+    const { appliedSteps } = await engine.train(batch, 70, 1, Float64Array.of(0.5, 0.25, 0.125, 0.5));
+    if (appliedSteps !== 4) throw new Error(`${appliedSteps} of 4 steps were applied`);
+    const all: number[] = [];
+    for (const { name } of [...engine.parameters(), ...engine.optimizerState()]) {
+      for (const value of await readTensor(engine, name)) all.push(value);
+    }
+    return Float32Array.from(all);
+  });
 }

@@ -1,42 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
+import { addresses, chiSquareDeviation } from '../helpers/addresses.ts';
 import { mix64 } from '../helpers/mix64.ts';
-import {
-  availableIsas,
-  embeddingAttributes,
-  embeddingGraph,
-  given,
-  NUM_DENSE,
-  withEngine,
-} from '../helpers/op-graphs.ts';
+import { availableIsas, embeddingAttributes, embeddingGraph, withEngine } from '../helpers/op-graphs.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 
 const test = suite('hash');
 const seed = testSeed(20);
 const TABLES = [40_000_000, 39_060, 3, 590_152, 36_000_000];
-
-/** Floats of M that every lookup reads, [rows, T * D]: M is filled with its own indices, exact below 2²⁴. */
-function addresses(
-  attributes: EmbeddingAttributes,
-  numTables: number,
-  ids: Uint32Array,
-  isa: 'reference' | 'avx512' | 'auto',
-): Promise<Float32Array> {
-  const rows = ids.length / numTables;
-  const batch = { labels: new Uint8Array(rows), dense: new Float32Array(rows * NUM_DENSE), sparse: ids };
-  return withEngine(embeddingGraph(numTables, attributes), { batchSize: rows, isa }, async (engine) => {
-    const name = given(engine.parameters()[0]).name;
-    await engine.write(
-      name,
-      0,
-      Float32Array.from({ length: attributes.memorySize }, (_, i) => i),
-    );
-    return given(
-      (await engine.trace(batch, new Float32Array(rows * numTables * attributes.dim))).values['slots'],
-    );
-  });
-}
 
 /** The float that component i of (table, id) lies at, by the documented formulas. */
 function addressByFormula(a: EmbeddingAttributes, table: number, id: number, i: number): number {
@@ -122,15 +94,6 @@ for (const [pattern, idOf] of Object.entries(PATTERNS)) {
       assert.ok(Math.abs(chiSquareDeviation(sample, cells)) < 5, `${chiSquareDeviation(sample, cells)}`);
     }
   });
-}
-
-/** Chi-square of values over [0, cells) against the uniform distribution, in standard deviations from its mean. */
-function chiSquareDeviation(values: Float32Array, cells: number): number {
-  const counts = new Float64Array(cells);
-  for (const value of values) counts[value] = (counts[value] as number) + 1;
-  const expected = values.length / cells;
-  const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-  return (chiSquare - (cells - 1)) / Math.sqrt(2 * (cells - 1));
 }
 
 test('an id beyond its table names row, table, id and size', async () => {

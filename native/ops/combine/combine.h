@@ -14,11 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "ops/combine/combine_kernel.h"
 #include "ops/cpu_op.h"
 
 namespace pss {
-
-enum class CombineKind { kProduct, kSum, kSignedSum };
 
 // Throws ERR_GRAPH for an unknown name.
 CombineKind parse_combine(const std::string& name);
