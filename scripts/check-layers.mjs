@@ -36,6 +36,7 @@ const TYPESCRIPT = {
     'manifest',
     'arrow',
   ],
+  sweep: ['train', 'reader', 'run-log'],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
   theory: ['addon', 'checkpoint', 'models', 'graph', 'manifest', 'random'],
   inspect: ['addon', 'reader', 'models', 'graph', 'manifest'],
@@ -43,6 +44,7 @@ const TYPESCRIPT = {
   cli: [
     'prepare',
     'synth',
+    'sweep',
     'train',
     'bench',
     'inspect',
