@@ -41,11 +41,16 @@ export function sketchPlot(report: SketchReport, title: string): TopLevelSpec {
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: title, anchor: 'start' },
+    description: `Errors of the sketched table against the size of M, and the bounds of the theorems: ${title}`,
     background: 'white',
+    // A description of every single mark would make the file several times larger.
+    config: { aria: false },
+    bounds: 'flush',
+    spacing: 75,
     data: { values: points.map((point) => ({ ...point })) },
     columns: 2,
     concat: panels.map((panel) => ({
-      title: { text: panel, fontSize: 11, fontWeight: 'normal' as const },
+      title: { text: panel, fontSize: 11, fontWeight: 'normal' as const, anchor: 'start' as const },
       width: 340,
       height: 260,
       transform: [{ filter: { field: 'panel', equal: panel } }],
@@ -74,7 +79,7 @@ export function sketchPlot(report: SketchReport, title: string): TopLevelSpec {
         strokeDash: {
           field: 'line',
           type: 'nominal' as const,
-          legend: { title: null, symbolType: 'stroke' as const },
+          legend: { title: null, symbolType: 'stroke' as const, symbolStrokeColor: '#222222' },
           scale: {
             domain: [...LINES],
             range: [
@@ -127,7 +132,7 @@ function panelNames(bin: MicroErrors | undefined) {
   return {
     worst: 'Macro error, largest over all x and y',
     random: 'Macro error, median over random x and y',
-    micro: `Micro error, largest over all x, median of rows with ρ in (${short(bin?.rhoAbove)}, ${short(bin?.rhoUpTo)}]`,
+    micro: `Micro error, largest over all x, median of the rows with ρ in (${short(bin?.rhoAbove)}, ${short(bin?.rhoUpTo)}]`,
   };
 }
 
