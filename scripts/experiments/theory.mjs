@@ -78,7 +78,7 @@ function describe(table, title, { results }) {
       points.map(({ micro }) => micro[bin].worst.p50),
     ];
     const [worst, , micro] = measures;
-    const ends = (errors) => [errors.at(-1), errors[0]].map((error) => error.toPrecision(2));
+    const ends = (errors) => [errors.at(-1), errors[0]].map((error) => Number(error.toPrecision(2)));
     const slopes = measures.map((errors) => slope(sizes, errors).toFixed(2));
     return `| ${[`${table} (${title})`, name, ...ends(worst), slopes[0], slopes[1], ...ends(micro), slopes[2]].join(' | ')} |`;
   });

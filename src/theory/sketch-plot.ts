@@ -40,7 +40,12 @@ export function sketchPlot(report: SketchReport, title: string): TopLevelSpec {
   });
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: { text: title, anchor: 'start' },
+    title: {
+      text: title,
+      subtitle:
+        'solid: M = AᵀE;  dotted: the M whose table is nearest to E;  dashed: what Theorems 6 and 7 promise',
+      anchor: 'start',
+    },
     description: `Errors of the sketched table against the size of M, and the bounds of the theorems: ${title}`,
     background: 'white',
     // A description of every single mark would make the file several times larger.
@@ -79,7 +84,8 @@ export function sketchPlot(report: SketchReport, title: string): TopLevelSpec {
         strokeDash: {
           field: 'line',
           type: 'nominal' as const,
-          legend: { title: null, symbolType: 'stroke' as const, symbolStrokeColor: '#222222' },
+          // Vega-Lite draws no dashes in this legend; the subtitle says what they mean.
+          legend: null,
           scale: {
             domain: [...LINES],
             range: [
