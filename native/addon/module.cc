@@ -5,6 +5,7 @@
 #include "addon/engine_binding.h"
 #include "addon/machine_binding.h"
 #include "addon/synth_binding.h"
+#include "addon/vocabulary_binding.h"
 
 namespace {
 
@@ -13,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   pss::init_machine(env, exports);
   pss::init_chunks(env, exports);
   pss::addon::register_criteo(env, exports);
+  pss::addon::register_vocabulary(env, exports);
   pss::addon::register_synth(env, exports);
   return exports;
 }
