@@ -1,3 +1,4 @@
+import type { Isa } from '../../src/addon/addon-types.ts';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
 import { embeddingGraph, given, NUM_DENSE, withEngine } from './op-graphs.ts';
 
@@ -6,7 +7,7 @@ export function addresses(
   attributes: EmbeddingAttributes,
   numTables: number,
   ids: Uint32Array,
-  isa: 'reference' | 'avx512' | 'auto',
+  isa: Isa | 'auto',
 ): Promise<Float32Array> {
   const rows = ids.length / numTables;
   const batch = { labels: new Uint8Array(rows), dense: new Float32Array(rows * NUM_DENSE), sparse: ids };

@@ -117,7 +117,7 @@ test('what a kind cannot do with the data is refused with a sentence that says w
       vocab,
       /too few for kind hash.*a row for each table/,
     ],
-    [kind('kind=robe', 'memorySize=900', 'minRows=99'), vocab, /25 tables that stay full take 4600 floats/],
+    [kind('kind=robe', 'memorySize=900', 'minRows=99'), vocab, /25 tables that stay full take 4568 floats/],
     [kind('kind=qr'), { numDense: 13, numTables: 26, ids: 'raw' }, /qr needs to know how many ids/],
   ];
   for (const [sets, facts, message] of cases) {

@@ -51,7 +51,7 @@ const float* Combine::sample_signs(const Batch& batch, int64_t b) {
 }
 
 void Combine::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? combine_avx512 : combine_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? combine_avx512 : combine_ref;
   const int64_t l = spec_.vectors;
   for (int64_t b = first; b < last; b++) {
     const float* signs = sample_signs(batch, b);
@@ -65,7 +65,7 @@ void Combine::forward_rows(const Batch& batch, int64_t first, int64_t last) {
 
 void Combine::backward_rows(const Batch& batch, int64_t first, int64_t last) {
   if (!in_->gradient) return;
-  const auto kernel = context_.isa == Isa::kAvx512 ? combine_backward_avx512 : combine_backward_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? combine_backward_avx512 : combine_backward_ref;
   const int64_t l = spec_.vectors;
   for (int64_t b = first; b < last; b++) {
     const float* signs = sample_signs(batch, b);

@@ -55,7 +55,7 @@ void Projection::pack(int64_t slot) {
 // Rows [first, first + kTaskRows) of the transposed gradient.
 void Projection::weight_gradient(int64_t B, int64_t slot, int64_t first) {
   const int64_t count = std::min(kTaskRows, d_ - first);
-  const auto kernel = context_.isa == Isa::kAvx512 ? project_gradient_avx512 : project_gradient_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? project_gradient_avx512 : project_gradient_ref;
   std::vector<float> dpacked(static_cast<size_t>(count * D_));
   kernel(dpacked.data(), in_->value + slot * d_ + first, in_->ld, out_->gradient + slot * D_, out_->ld, B,
          count, D_);
@@ -66,7 +66,7 @@ void Projection::weight_gradient(int64_t B, int64_t slot, int64_t first) {
 }
 
 void Projection::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? project_avx512 : project_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? project_avx512 : project_ref;
   const auto slots = static_cast<int64_t>(weights_.size());
   for (int64_t b = first; b < last; b++) {
     for (int64_t f = 0; f < slots; f++) {
@@ -78,7 +78,7 @@ void Projection::forward_rows(const Batch&, int64_t first, int64_t last) {
 
 void Projection::backward_rows(const Batch&, int64_t first, int64_t last) {
   if (!in_->gradient) return;
-  const auto kernel = context_.isa == Isa::kAvx512 ? project_backward_avx512 : project_backward_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? project_backward_avx512 : project_backward_ref;
   const auto slots = static_cast<int64_t>(weights_.size());
   for (int64_t b = first; b < last; b++) {
     for (int64_t f = 0; f < slots; f++) {

@@ -51,7 +51,7 @@ uint64_t Sketch::column_of(const Batch& batch, int64_t lookup) const {
 }
 
 void Sketch::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const bool wide = context_.isa == Isa::kAvx512;
+  const bool wide = context_.isa >= Isa::kAvx512;
   const auto generate = wide ? sketch_entries_avx512 : sketch_entries_ref;
   const auto multiply = wide ? sketch_forward_avx512 : sketch_forward_ref;
   float* entries = thread_scratch();
@@ -80,7 +80,7 @@ int64_t Sketch::tasks(Stage stage, int64_t) {
 
 // One block of rows of dM.
 void Sketch::run_task(Stage, int64_t B, int64_t task) {
-  const bool wide = context_.isa == Isa::kAvx512;
+  const bool wide = context_.isa >= Isa::kAvx512;
   const auto generate = wide ? sketch_entries_avx512 : sketch_entries_ref;
   const auto accumulate = wide ? sketch_backward_avx512 : sketch_backward_ref;
   const int64_t first = task * kSketchBlock, rows = std::min(kSketchBlock, k_ - first);

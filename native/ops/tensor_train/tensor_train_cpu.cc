@@ -34,7 +34,7 @@ TrainCores<float> TensorTrain::gradients_of(int64_t b, int64_t f) const {
 }
 
 void TensorTrain::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? tensor_train_avx512 : tensor_train_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? tensor_train_avx512 : tensor_train_ref;
   float* h = thread_scratch();
   const int64_t F = out_->shape[0], D = out_->shape[1];
   for (int64_t b = first; b < last; b++) {
@@ -43,7 +43,7 @@ void TensorTrain::forward_rows(const Batch&, int64_t first, int64_t last) {
 }
 
 void TensorTrain::backward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? tensor_train_backward_avx512 : tensor_train_backward_ref;
+  const auto kernel = context_.isa >= Isa::kAvx512 ? tensor_train_backward_avx512 : tensor_train_backward_ref;
   float* h = thread_scratch();
   float* dh = h + shape_.scratch();
   const int64_t F = out_->shape[0], D = out_->shape[1];
