@@ -37,6 +37,12 @@ export interface Addon {
     chunkFloats: number,
     chunks: number,
   ) => ChunkRates;
+  /**
+   * Where lookups of an embedding node read.
+   * @param ids [B, id columns of the graph]
+   * @throws ERR_ID_RANGE when an id is beyond its table
+   */
+  readonly chunkStarts: (graph: GraphSpec, node: string, ids: Uint32Array) => ChunkStarts;
 }
 
 export interface ChunkRates {
@@ -44,6 +50,15 @@ export interface ChunkRates {
   readonly gatherNs: number;
   /** To read a chunk in sequence and add it to the floats anywhere. */
   readonly updateNs: number;
+}
+
+/** Chunk c of table t in row b is floats from `starts[(b·T + t)·chunks + c]·unit` on. */
+export interface ChunkStarts {
+  readonly unit: number;
+  /** Chunks of one embedding. */
+  readonly chunks: number;
+  /** [B, T, chunks], T counting the node's tables. */
+  readonly starts: Uint32Array;
 }
 
 export interface OptimizerSpec {
@@ -80,11 +95,13 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /**
    * Of activations, gradients between layers and the weights that matrix products read; `f32` unless said. With `bf16`, sums, the loss
-   * and the weights that learn (M too) stay f32. A device that can't throws ERR_PRECISION.
+   * and the weights that learn (M too) stay f32.
    */
   readonly precision?: 'f32' | 'bf16';
   /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
   readonly tf32?: boolean;
+  /** Let cuBLASLt serve a GPU's matrix products where it is installed (the default); `describe()` says where it does. */
+  readonly cublasLt?: boolean;
   /**
    * Launch a GPU's whole step as one captured graph where the driver can (the default). Without it, `takeTimings()` knows
    * each part of a step rather than its total.
