@@ -21,6 +21,11 @@ export interface Addon {
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
+   * A GPU by its number, from 0.
+   * @throws ERR_CUDA when there is no driver or no such GPU
+   */
+  readonly gpu: (index: number) => GpuInfo;
+  /**
    * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
    * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
    * @param precision of the factors, `f32` unless said; sums are float32
@@ -194,6 +199,19 @@ export interface EngineDescription {
   readonly stateBytes: number;
   readonly activationBytes: number;
   readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
+}
+
+/** What a GPU says of itself. */
+export interface GpuInfo {
+  readonly name: string;
+  /** Ten times the compute capability: 80 on A100, 90 on H100. */
+  readonly computeCapability: number;
+  readonly multiprocessors: number;
+  /** The most of the multiprocessors. */
+  readonly clockMhz: number;
+  /** The most of its memory. */
+  readonly memoryGigabytesPerSecond: number;
+  readonly memoryBytes: number;
 }
 
 export interface MachineInfo {
