@@ -21,6 +21,11 @@ export interface Addon {
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
+   * A GPU by its number, from 0.
+   * @throws ERR_CUDA when there is no driver or no such GPU
+   */
+  readonly gpu: (index: number) => GpuInfo;
+  /**
    * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
    * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
    * @param precision of the factors, `f32` unless said; sums are float32
@@ -196,12 +201,25 @@ export interface EngineDescription {
   readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
 }
 
+/** What a GPU says of itself. */
+export interface GpuInfo {
+  readonly name: string;
+  /** Ten times the compute capability: 80 on A100, 90 on H100. */
+  readonly computeCapability: number;
+  readonly multiprocessors: number;
+  /** The most of the multiprocessors. */
+  readonly clockMhz: number;
+  /** The most of its memory. */
+  readonly memoryGigabytesPerSecond: number;
+  readonly memoryBytes: number;
+}
+
 export interface MachineInfo {
   readonly cpu: string;
   readonly cores: number;
   /** Instruction sets that matter here: avx2, avx512, avx512_bf16, amx_bf16. */
   readonly features: readonly string[];
-  /** oneDNN version and the instruction set it picked. */
-  readonly onednn: string;
+  /** What engines use with `isa: auto`: the best this CPU has, or what PSS_ISA in the environment says. */
+  readonly isa: Isa;
   readonly compiler: string;
 }

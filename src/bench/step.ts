@@ -8,7 +8,7 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
-  readonly device: 'cpu';
+  readonly device: 'cpu' | 'cuda';
   readonly precision: string;
   readonly threads: number;
   readonly memorySize: number;
@@ -19,7 +19,7 @@ export interface BenchRow {
   readonly rooflineMs: number;
   /** rooflineMs / medianMs. */
   readonly rooflineFraction: number;
-  /** GFLOP/s of multiply-adds of this precision beside the samples, their median. */
+  /** GFLOP/s of multiply-adds of this precision beside the samples, their median; on a GPU, its published rate. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
@@ -54,6 +54,7 @@ export async function benchStep(
     isa: 'auto',
     training,
     precision: config.precision,
+    ...(peak.gpu !== undefined && { device: 'cuda', deviceIndex: peak.gpu }),
   });
   try {
     const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;
@@ -78,7 +79,7 @@ export async function benchStep(
     return {
       bench,
       case: benchmark.name,
-      device: 'cpu',
+      device: peak.gpu === undefined ? 'cpu' : 'cuda',
       precision: config.precision,
       threads: peak.threads,
       memorySize: Number(embedding?.['memorySize']),

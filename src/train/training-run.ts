@@ -40,7 +40,7 @@ export interface TrainingRun {
   readonly model: Model;
   readonly engine: NativeEngine;
   readonly threads: number;
-  readonly machine: Pick<MachineInfo, 'cpu' | 'onednn'>;
+  readonly machine: Pick<MachineInfo, 'cpu' | 'isa'>;
   /** Where the run begins or goes on. */
   readonly state: TrainingState;
   readonly resumed: boolean;
