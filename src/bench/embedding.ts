@@ -19,7 +19,9 @@ const MEMORY_SHARE = 0.5;
 
 export const PASSES = ['forward', 'backward-dense', 'backward-sparse'] as const;
 
-export interface EmbeddingRow extends Omit<BenchRow, 'bench'> {
+export interface EmbeddingRow extends Omit<BenchRow, 'bench' | 'rooflineMs' | 'rooflineFraction'> {
+  readonly rooflineMs: number;
+  readonly rooflineFraction: number;
   readonly bench: 'embedding';
   readonly kind: string;
   /** n: rows of the table. */

@@ -1,4 +1,4 @@
-import type { Addon, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import type { Addon, EngineOptions, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
 import type { BenchCase } from './cases.ts';
 import { flopsPerSample } from './flops.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
@@ -8,23 +8,30 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
-  readonly device: 'cpu';
+  /** `cpu` or `cuda:N`. */
+  readonly device: string;
   readonly precision: string;
   readonly threads: number;
   readonly memorySize: number;
   readonly gradient: string;
   readonly medianMs: number;
   readonly samplesPerSecond: number;
-  /** Milliseconds the step's floating-point operations take at `peak`. */
-  readonly rooflineMs: number;
+  /** Milliseconds the step's floating-point operations take at `peak`; null on a GPU, whose peak isn't measured here. */
+  readonly rooflineMs: number | null;
   /** rooflineMs / medianMs. */
-  readonly rooflineFraction: number;
+  readonly rooflineFraction: number | null;
   /** GFLOP/s of float32 multiply-adds beside the samples, their median. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
   /** Milliseconds of each part of a step, in the median sample. */
   readonly parts: Readonly<Record<string, number>>;
+}
+
+/** Where to run, as `resolveDevice` gives it. */
+export interface BenchDevice {
+  readonly device: string;
+  readonly options: Pick<EngineOptions, 'device' | 'deviceIndex'>;
 }
 
 /** Different batches, so that M isn't looked up at the same places again and again. */
@@ -40,6 +47,7 @@ export async function benchStep(
   addon: Addon,
   bench: 'step' | 'inference',
   benchmark: BenchCase,
+  { device, options }: BenchDevice,
   peak: Peak,
   samples: number,
 ): Promise<BenchRow> {
@@ -54,6 +62,7 @@ export async function benchStep(
     isa: 'auto',
     training,
     precision: config.precision,
+    ...options,
   });
   try {
     const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;
@@ -74,11 +83,13 @@ export async function benchStep(
     const medianMs = (middle?.milliseconds ?? Number.NaN) / steps;
     const peakRate = median(taken.accepted.map((sample) => sample.peak));
     const rooflineMs =
-      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
+      options.device === 'cuda'
+        ? null
+        : (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
     return {
       bench,
       case: benchmark.name,
-      device: 'cpu',
+      device,
       precision: config.precision,
       threads: peak.threads,
       memorySize: Number(embedding?.['memorySize']),
@@ -86,7 +97,7 @@ export async function benchStep(
       medianMs,
       samplesPerSecond: (batchSize * 1000) / medianMs,
       rooflineMs,
-      rooflineFraction: rooflineMs / medianMs,
+      rooflineFraction: rooflineMs === null ? null : rooflineMs / medianMs,
       peak: peakRate,
       samples: taken.accepted.length,
       rejected: taken.rejected,

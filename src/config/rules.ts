@@ -1,5 +1,5 @@
 import type { Problem } from './problems.ts';
-import type { CheckedConfig, Config, EmbeddingConfig } from './schema.ts';
+import type { CheckedConfig, Config, DeviceChoice, EmbeddingConfig } from './schema.ts';
 
 /** Fills in what follows from other keys: the name, the chunk size of kinds that have no choice, lists of one path. */
 export function resolve(checked: CheckedConfig, defaultName: string): Config {
@@ -20,7 +20,7 @@ export function resolve(checked: CheckedConfig, defaultName: string): Config {
     model: checked.model,
     optimizer: checked.optimizer,
     train: { ...train, ...(targetAuc === undefined ? {} : { targetAuc }) },
-    device: checked.device,
+    device: checked.device as DeviceChoice,
     precision: checked.precision,
     threads: checked.threads,
   };

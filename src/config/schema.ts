@@ -4,7 +4,6 @@ import { z } from 'zod';
 const NOT_YET: Readonly<Record<string, readonly string[]>> = {
   'embedding.kind': ['qr', 'jlt', 'md', 'tt'],
   'model.kind': ['dcn', 'autoint', 'deepfm', 'xdeepfm', 'fibinet'],
-  device: ['cuda'],
 };
 
 /** One of `values`; a value of `NOT_YET[path]` is told apart from a misspelling. */
@@ -12,7 +11,7 @@ function choice<const T extends readonly [string, ...string[]]>(path: string, va
   return z.enum(values, {
     error: (issue) => {
       const value = String(issue.input);
-      const planned = NOT_YET[path]?.includes(value.replace(/^cuda:\d+$/, 'cuda')) ?? false;
+      const planned = NOT_YET[path]?.includes(value) ?? false;
       const list = values.join(', ');
       return planned
         ? `"${value}" isn't available in this version; use ${values.length > 1 ? `one of ${list}` : list}`
@@ -94,7 +93,12 @@ export const configSchema = z.strictObject({
   model,
   optimizer,
   train: train.prefault({}),
-  device: choice('device', ['auto', 'cpu']).default('auto'),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, {
+      error: 'must be auto, cpu, cuda or cuda:N with the number of a GPU',
+    })
+    .default('auto'),
   precision: z.enum(['f32', 'bf16']).default('f32'),
   threads: z.union([z.literal('auto'), positive.max(1024)]).default('auto'),
 });
@@ -113,11 +117,14 @@ export interface Config {
   readonly model: ModelConfig;
   readonly optimizer: OptimizerConfig;
   readonly train: TrainConfig;
-  readonly device: 'auto' | 'cpu';
+  readonly device: DeviceChoice;
   /** Of activations and of what matrix products read; weights and M learn in f32 under either. */
   readonly precision: 'f32' | 'bf16';
   readonly threads: 'auto' | number;
 }
+
+/** `cuda` is `cuda:0`; `auto` a GPU where one can be used, else the CPU. */
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
 export interface DataConfig {
   /** Patterns as written (see `expandDataPaths`), relative to the current directory. */

@@ -1,28 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { countKernels } from '../helpers/cuda-counters.ts';
 import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
-import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('counters on CUDA');
 const reason = missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver counts');
 
-interface Counters {
-  readonly localBytes: number;
-  readonly globalLoad: { readonly sectors: number; readonly sectorUse: number };
-  readonly globalStore: { readonly sectors: number; readonly sectorUse: number };
-  readonly sharedLoad: { readonly bankConflicts: number };
-  readonly sharedStore: { readonly bankConflicts: number };
-}
-
 /** One forward and backward pass over 128 rows of layers 13 → 128 → 64, counted, by kernel. */
-function countTrace(): Map<string, Counters> {
-  const file = join(tmpdir(), `pss-counters-${process.pid}.json`);
-  const script = `
+function countTrace() {
+  return countKernels(`
     import { loadAddon } from './src/addon/load.ts';
     import { tinyBatch, tinyOptions } from './test/helpers/tiny-model.ts';
     import { cotangent, twoLayers } from './test/helpers/two-layers.ts';
@@ -31,17 +18,7 @@ function countTrace(): Map<string, Counters> {
     const engine = new Engine(twoLayers(128, 64), options);
     await engine.trace(tinyBatch(128), cotangent(128 * 64));
     await engine.dispose();
-  `;
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  const run = spawnSync(process.execPath, args, {
-    cwd: repositoryRoot,
-    env: { ...process.env, PTX_STATS: file },
-    encoding: 'utf8',
-  });
-  assert.is(run.status, 0, run.stderr);
-  const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
-  rmSync(file);
-  return new Map(Object.entries(counters));
+  `);
 }
 
 testUnless(test, reason, 'products read shared memory without bank conflicts, in all three layouts', () => {
