@@ -1,11 +1,21 @@
 import type { GraphSpec } from '../graph/graph-spec.ts';
-import type { CriteoReaderConstructor } from './criteo-types.ts';
+import type {
+  CriteoReaderConstructor,
+  IdCounterConstructor,
+  IdResolverConstructor,
+  NumberPending,
+} from './criteo-types.ts';
 import type { SynthRowsConstructor } from './synth-types.ts';
 
 /** Everything the native addon exports: the one description of the boundary. */
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly CriteoReader: CriteoReaderConstructor;
+  /** Distinct values of every column, from what a reader's `sketches()` gave: HyperLogLog, standard error 0.8%. */
+  readonly estimateDistinct: (sketches: Uint8Array) => number[];
+  readonly IdCounter: IdCounterConstructor;
+  readonly numberPending: NumberPending;
+  readonly IdResolver: IdResolverConstructor;
   readonly SynthRows: SynthRowsConstructor;
   /** Bytes that the text of one synthetic row can take at most. */
   readonly synthMaxRowBytes: number;

@@ -8,6 +8,7 @@ import { resolveDevice } from '../train/device.ts';
 import { nativeEngines } from '../train/engine-factory.ts';
 import { registerEmbeddingBench } from './bench-embedding.ts';
 import { expectSamples, writeJsonLines } from './bench-output.ts';
+import { registerReaderBench } from './bench-reader.ts';
 import { createOutput, type Output } from './output.ts';
 import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -54,6 +55,7 @@ export function registerBench(program: Command): void {
       .action((options: BenchOptions) => runBench(name, cases, options));
   }
   registerEmbeddingBench(bench);
+  registerReaderBench(bench);
 }
 
 async function runBench(
