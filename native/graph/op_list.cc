@@ -110,6 +110,10 @@ std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node) {
   return build<CudaOps>(context, node);
 }
 
+bool takes_bf16(const std::string& op) {
+  return op == "denseInput" || op == "linear" || op == "dotInteraction";
+}
+
 bool can_fuse(const NodeSpec& producer, const NodeSpec& consumer) {
   return producer.op == "embedding" && consumer.op == "dotInteraction" && consumer.inputs.size() == 2 &&
          consumer.inputs[1] == producer.output && consumer.inputs[0] != producer.output;

@@ -94,7 +94,10 @@ void Program::place_buffers() {
     const bool output = t == graph_.logits;
     const bool fused =
         !output && consumers[t].size() == 1 && can_fuse(graph_.nodes[p], graph_.nodes[consumers[t][0]]);
-    const int64_t floats = tensor.ld * max_batch_;
+    std::vector<const NodeSpec*> readers;
+    for (const int consumer : consumers[t]) readers.push_back(&graph_.nodes[consumer]);
+    tensor.bf16 = !output && tensor.cols > 1 && keeps_bf16(graph_.nodes[p], readers);
+    const int64_t floats = tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1);
     if (!fused) {
       int last = options_.training ? backward_time(p) : p;
       for (const int consumer : consumers[t]) last = std::max(last, consumer);
@@ -179,6 +182,17 @@ std::vector<float> Program::collect(const float* data, int64_t rows, int64_t col
   return values;
 }
 
+std::vector<float> Program::collect(const Tensor& tensor, const float* data, int64_t rows) const {
+  if (!tensor.bf16) return collect(data, rows, tensor.cols, tensor.ld);
+  std::vector<float> words = collect(data, rows, tensor.ld / 2, tensor.ld / 2);
+  const auto* elements = reinterpret_cast<const Bf16*>(words.data());
+  std::vector<float> values;
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < tensor.cols; c++) values.push_back(to_float(elements[r * tensor.ld + c]));
+  }
+  return values;
+}
+
 TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   if (batch.B > max_batch_) throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
   const Tensor& out = output();
@@ -188,7 +202,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   forward(staged);
   // Values are collected before the backward pass, which may reuse the memory of those nobody reads any more.
   for (const Tensor& tensor : tensors_) {
-    if (tensor.value) result.values[tensor.name] = collect(tensor.value, batch.B, tensor.cols, tensor.ld);
+    if (tensor.value) result.values[tensor.name] = collect(tensor, tensor.value, batch.B);
   }
   if (!options_.training) return result;
   if (!output_gradient) {
@@ -204,7 +218,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   for (size_t i = ops_.size(); i-- > 0;) {
     const Tensor& tensor = tensors_[graph_.nodes[i].output];
     if (!ops_[i] || !tensor.gradient) continue;
-    result.gradients[tensor.name] = collect(tensor.gradient, batch.B, tensor.cols, tensor.ld);
+    result.gradients[tensor.name] = collect(tensor, tensor.gradient, batch.B);
     ops_[i]->backward(staged);
     check_guards(graph_.nodes[i].name);
   }
@@ -224,7 +238,7 @@ void Program::collect_embedding_gradients(const Batch& batch, TraceResult& resul
     const Addressing& addressing = embedding.addressing;
     std::vector<uint32_t> starts(static_cast<size_t>(batch.B * addressing.T * addressing.chunks));
     compute_starts(starts.data(), batch.sparse, 0, batch.B, addressing);
-    const std::vector<float> dslots = collect(slots.gradient, batch.B, slots.cols, slots.ld);
+    const std::vector<float> dslots = collect(slots, slots.gradient, batch.B);
     const Memory& memory = store_->memory(embedding.memory);
     std::vector<float> dmemory(static_cast<size_t>(memory.floats), 0.0f);
     scatter_add_ref(dmemory.data(), dslots.data(), slots.cols, starts.data(), batch.B, addressing);
@@ -256,7 +270,7 @@ void Program::check_guards(const std::string& after) const {
     for (const float* data : {tensor.value, tensor.gradient}) {
       if (!data) continue;
       const float* before = arena + (data - arena_.data);
-      const float* behind = before + pad_to_vector(tensor.ld * max_batch_);
+      const float* behind = before + pad_to_vector(tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1));
       const auto whole = [](float value) { return value == kSentinel; };
       if (std::all_of(before - kMargin, before, whole) && std::all_of(behind, behind + kMargin, whole))
         continue;
@@ -280,10 +294,8 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
-  if (options.precision == Precision::kBf16) {
-    throw Error("ERR_PRECISION", std::string("Precision bf16 isn't available on ") +
-                                     (options.device == DeviceKind::kCuda ? "a GPU" : "the CPU") +
-                                     " in this version; use f32.");
+  if (options.precision == Precision::kBf16 && options.device == DeviceKind::kCuda) {
+    throw Error("ERR_PRECISION", "Precision bf16 isn't available on a GPU in this version; use f32.");
   }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);

@@ -26,10 +26,11 @@ export interface Addon {
    */
   readonly findGpu: (index: number) => GpuInfo;
   /**
-   * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
-   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
+   * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
+   * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
+   * @param precision of the factors, `f32` unless said; sums are float32
    */
-  readonly fmaProbe: (threads: number, iterations: number) => number;
+  readonly fmaProbe: (threads: number, iterations: number, precision?: 'f32' | 'bf16') => number;
   /**
    * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
    * the roofline of lookups and of updates of M. Blocks; allocates the array.
@@ -59,6 +60,9 @@ export interface OptimizerSpec {
   readonly initialAccumulator: number;
 }
 
+/** Instruction sets in ascending order; each can run what those before it can. */
+export type Isa = 'reference' | 'avx2' | 'avx512' | 'avx512bf16';
+
 export interface EngineOptions {
   /** Most samples in one step; prediction runs in blocks of at most this many (at least 1024). */
   readonly batchSize: number;
@@ -68,7 +72,7 @@ export interface EngineOptions {
   readonly seed: number;
   readonly optimizer: OptimizerSpec;
   /** `auto` takes the fastest this machine has. */
-  readonly isa: 'auto' | 'avx512' | 'reference';
+  readonly isa: 'auto' | Isa;
   /** Without training nothing is kept for a backward pass, and no optimizer state exists. */
   readonly training: boolean;
   /** Put sentinels around every buffer and check them after every op (for tests; slower). */

@@ -20,7 +20,7 @@ export interface BenchRow {
   readonly rooflineMs: number | null;
   /** rooflineMs / medianMs. */
   readonly rooflineFraction: number | null;
-  /** GFLOP/s of float32 multiply-adds beside the samples, their median. */
+  /** GFLOP/s of multiply-adds of this precision beside the samples, their median. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
