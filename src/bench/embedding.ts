@@ -19,9 +19,7 @@ const MEMORY_SHARE = 0.5;
 
 export const PASSES = ['forward', 'backward-dense', 'backward-sparse'] as const;
 
-export interface EmbeddingRow extends Omit<BenchRow, 'bench' | 'rooflineMs' | 'rooflineFraction'> {
-  readonly rooflineMs: number;
-  readonly rooflineFraction: number;
+export interface EmbeddingRow extends Omit<BenchRow, 'bench'> {
   readonly bench: 'embedding';
   readonly kind: string;
   /** n: rows of the table. */

@@ -16,16 +16,22 @@ export interface BenchRow {
   readonly gradient: string;
   readonly medianMs: number;
   readonly samplesPerSecond: number;
-  /** Milliseconds the step's floating-point operations take at `peak`; null on a GPU, whose peak isn't measured here. */
-  readonly rooflineMs: number | null;
+  /** Milliseconds the step's floating-point operations take at `peak`. */
+  readonly rooflineMs: number;
   /** rooflineMs / medianMs. */
-  readonly rooflineFraction: number | null;
+  readonly rooflineFraction: number;
   /** GFLOP/s of multiply-adds of this precision beside the samples, their median. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
   /** Milliseconds of each part of a step, in the median sample. */
   readonly parts: Readonly<Record<string, number>>;
+}
+
+/** A row of a step: on a GPU, whose peak isn't measured here, there is no roofline. */
+export interface StepRow extends Omit<BenchRow, 'rooflineMs' | 'rooflineFraction'> {
+  readonly rooflineMs: number | null;
+  readonly rooflineFraction: number | null;
 }
 
 /** Where to run, as `resolveDevice` gives it. */
@@ -50,7 +56,7 @@ export async function benchStep(
   { device, options }: BenchDevice,
   peak: Peak,
   samples: number,
-): Promise<BenchRow> {
+): Promise<StepRow> {
   const { batchSize, config, model, tableSizes } = benchmark;
   const training = bench === 'step';
   const embedding = model.graph.nodes.find(({ op }) => op === 'embedding')?.attributes;

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
-import { type BenchRow, benchStep } from '../bench/step.ts';
+import { benchStep, type StepRow } from '../bench/step.ts';
 import { resolveDevice } from '../train/device.ts';
 import { nativeEngines } from '../train/engine-factory.ts';
 import { registerEmbeddingBench } from './bench-embedding.ts';
@@ -80,7 +80,7 @@ async function runBench(
   output.info(
     `Peak: ${peak.gflops.toFixed(0)} GFLOP/s of ${peak.precision} multiply-adds on ${peak.threads} threads.`,
   );
-  const rows: BenchRow[] = [];
+  const rows: StepRow[] = [];
   for (const benchmark of cases) {
     const device = resolveDevice(benchmark.config.device, nativeEngines());
     output.info(`${benchmark.name} on ${device.deviceName} ...`);
@@ -92,7 +92,7 @@ async function runBench(
   if (options.json) writeJsonLines(options.json, rows);
 }
 
-function printRows(output: Output, rows: readonly BenchRow[]): void {
+function printRows(output: Output, rows: readonly StepRow[]): void {
   output.result(
     'case           |M|         ms/step   samples/s  peak GFLOP/s  roofline ms  of roofline  samples (rejected)',
   );
