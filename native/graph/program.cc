@@ -97,7 +97,7 @@ void Program::place_buffers() {
     std::vector<const NodeSpec*> readers;
     for (const int consumer : consumers[t]) readers.push_back(&graph_.nodes[consumer]);
     tensor.bf16 = !output && tensor.cols > 1 && keeps_bf16(graph_.nodes[p], readers);
-    const int64_t floats = tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1);
+    const int64_t floats = tensor.stored(max_batch_);
     if (!fused) {
       int last = options_.training ? backward_time(p) : p;
       for (const int consumer : consumers[t]) last = std::max(last, consumer);
@@ -270,7 +270,7 @@ void Program::check_guards(const std::string& after) const {
     for (const float* data : {tensor.value, tensor.gradient}) {
       if (!data) continue;
       const float* before = arena + (data - arena_.data);
-      const float* behind = before + pad_to_vector(tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1));
+      const float* behind = before + pad_to_vector(tensor.stored(max_batch_));
       const auto whole = [](float value) { return value == kSentinel; };
       if (std::all_of(before - kMargin, before, whole) && std::all_of(behind, behind + kMargin, whole))
         continue;
@@ -294,9 +294,6 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
-  if (options.precision == Precision::kBf16 && options.device == DeviceKind::kCuda) {
-    throw Error("ERR_PRECISION", "Precision bf16 isn't available on a GPU in this version; use f32.");
-  }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);
 }

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { repositoryRoot } from './shared-folder.ts';
+import { runModule } from './run-module.ts';
 
 interface GlobalCounters {
   readonly sectors: number;
@@ -30,12 +29,7 @@ export interface Counters {
  */
 export function countKernels(script: string): Map<string, Counters> {
   const file = join(tmpdir(), `pss-counters-${process.pid}.json`);
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  const run = spawnSync(process.execPath, args, {
-    cwd: repositoryRoot,
-    env: { ...process.env, PTX_STATS: file },
-    encoding: 'utf8',
-  });
+  const run = runModule(script, { PTX_STATS: file });
   assert.is(run.status, 0, run.stderr);
   const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
   rmSync(file);
