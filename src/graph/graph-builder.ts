@@ -36,12 +36,12 @@ export class GraphBuilder {
 
   /** The dense features, [B, N]. */
   denseInput(): TensorRef {
-    return this.#node('denseInput', 'dense', [], [this.#numDense], [], {});
+    return this.node('denseInput', 'dense', [], [this.#numDense], [], {});
   }
 
   /** The ids, [B, T]. */
   sparseInput(): TensorRef {
-    return this.#node('sparseInput', 'sparse', [], [this.#numTables], [], {});
+    return this.node('sparseInput', 'sparse', [], [this.#numTables], [], {});
   }
 
   /**
@@ -55,19 +55,36 @@ export class GraphBuilder {
     inits: readonly InitSpec[],
   ): TensorRef {
     const { kind, dim, memorySize, tableSizes } = attributes;
-    this.#expectRank(name, ids, 1);
     const parameters =
       kind === 'full'
-        ? tableSizes.map((size, t) => this.#parameter(`${name}.${t}.weight`, [size, dim], initOf(inits, t)))
+        ? tableSizes.map((size, t) => ({
+            name: `${name}.${t}.weight`,
+            shape: [size, dim],
+            init: initOf(inits, t),
+          }))
         : [
-            this.#parameter(
-              `${name}.memory`,
-              kind === 'hash' ? [memorySize / dim, dim] : [memorySize],
-              initOf(inits, 0),
-            ),
+            {
+              name: `${name}.memory`,
+              shape: kind === 'hash' ? [memorySize / dim, dim] : [memorySize],
+              init: initOf(inits, 0),
+            },
           ];
-    const shape = [ids.shape[0] as number, dim];
-    return this.#node('embedding', name, [ids], shape, parameters, { ...attributes });
+    return this.lookup(name, ids, attributes, parameters);
+  }
+
+  /**
+   * An embedding whose array is cut into parameters as the caller says, [B, T] → [B, F, D].
+   * @param parameters in their order in the array, which they fill
+   */
+  lookup(
+    name: string,
+    ids: TensorRef,
+    attributes: EmbeddingAttributes,
+    parameters: readonly ParameterSpec[],
+  ): TensorRef {
+    this.#expectRank(name, ids, 1);
+    const shape = [attributes.columns?.length ?? (ids.shape[0] as number), attributes.dim];
+    return this.node('embedding', name, [ids], shape, parameters, { ...attributes });
   }
 
   /** out = activation(input · weightᵀ + bias), [B, in] → [B, out]; weight is [out, in]. */
@@ -80,10 +97,10 @@ export class GraphBuilder {
   ): TensorRef {
     this.#expectRank(name, input, 1);
     const parameters = [
-      this.#parameter(`${name}.weight`, [outputSize, input.shape[0] as number], init.weight),
-      this.#parameter(`${name}.bias`, [outputSize], init.bias),
+      { name: `${name}.weight`, shape: [outputSize, input.shape[0] as number], init: init.weight },
+      { name: `${name}.bias`, shape: [outputSize], init: init.bias },
     ];
-    return this.#node('linear', name, [input], [outputSize], parameters, { activation });
+    return this.node('linear', name, [input], [outputSize], parameters, { activation });
   }
 
   /**
@@ -97,14 +114,7 @@ export class GraphBuilder {
     if (dense.shape[0] !== dim) {
       throw invalid(name, `needs vectors of one length, but got ${dense.shape[0]} and ${dim}`);
     }
-    return this.#node(
-      'dotInteraction',
-      name,
-      [dense, slots],
-      [dim + (numSlots * (numSlots + 1)) / 2],
-      [],
-      {},
-    );
+    return this.node('dotInteraction', name, [dense, slots], [dim + (numSlots * (numSlots + 1)) / 2], [], {});
   }
 
   /** The finished model, frozen. */
@@ -128,15 +138,20 @@ export class GraphBuilder {
     });
   }
 
-  #node(
+  /**
+   * Adds a node: what the methods above and the functions that add nodes of other files come down to.
+   * @param shape of the output, without B
+   */
+  node(
     op: NodeSpec['op'],
     name: string,
     inputs: readonly TensorRef[],
     shape: readonly number[],
-    parameters: readonly number[],
+    parameters: readonly ParameterSpec[],
     attributes: NodeSpec['attributes'],
   ): TensorRef {
     if (this.#nodes.some((node) => node.name === name)) throw invalid(name, 'is there twice');
+    const parameterIndices = parameters.map((parameter) => this.#parameter(parameter));
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
@@ -146,13 +161,13 @@ export class GraphBuilder {
       name,
       inputs: inputs.map((input) => input.index),
       output: index,
-      parameters,
+      parameters: parameterIndices,
       attributes,
     });
     return { index, shape };
   }
 
-  #parameter(name: string, shape: readonly number[], init: InitSpec): number {
+  #parameter({ name, shape, init }: ParameterSpec): number {
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
@@ -177,7 +192,8 @@ function initOf(inits: readonly InitSpec[], index: number): InitSpec {
   return init;
 }
 
-function invalid(name: string, what: string): PssError {
+/** An error about one node of a model. */
+export function invalid(name: string, what: string): PssError {
   return new PssError('ERR_MODEL', `Node ${name} of the model ${what}; correct the model's layers.`);
 }
 

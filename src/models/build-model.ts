@@ -13,6 +13,8 @@ export interface Model {
   readonly embeddingBytes: number;
   /** Σ E_t·D / |M|; null when the table sizes aren't known even as an estimate. */
   readonly compression: number | null;
+  /** Sentences about choices that work but are seldom meant. */
+  readonly warnings: readonly string[];
 }
 
 const BUILDERS = { dlrm: buildDlrm } as const;
@@ -27,7 +29,8 @@ export function buildModel(config: Config, facts: DataFacts): Model {
   return {
     graph,
     parameters: countParameters(graph),
-    embeddingBytes: embedding.attributes.memorySize * 4,
+    embeddingBytes: embedding.floats * 4,
     compression: embedding.compression,
+    warnings: embedding.warnings,
   };
 }

@@ -11,7 +11,7 @@ import type { DataFacts, EmbeddingPlan } from './embedding-plan.ts';
 export function buildDlrm(config: Config, facts: DataFacts, embedding: EmbeddingPlan): GraphSpec {
   const graph = new GraphBuilder(facts.numDense, facts.numTables);
   const bottom = mlp(graph, 'bottomMlp', graph.denseInput(), config.model.bottomMlp, true);
-  const slots = graph.embedding('embedding', graph.sparseInput(), embedding.attributes, embedding.inits);
+  const slots = embedding.build(graph, graph.sparseInput());
   const interaction = graph.dotInteraction('interaction', bottom, slots);
   return graph.build(mlp(graph, 'topMlp', interaction, config.model.topMlp, false));
 }

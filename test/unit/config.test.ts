@@ -51,6 +51,7 @@ test('fills in every default', () => {
       chunkSize: 16,
       hash: 'mix64',
       aligned: false,
+      minRows: 0,
       gradient: 'auto',
     },
     model: { kind: 'dlrm', bottomMlp: [32, 16], topMlp: [8, 1] },
@@ -163,10 +164,6 @@ test('says what a value must be and what it is', () => {
 
 test('tells what this version lacks from what does not exist', () => {
   const cases: [set: string, message: string][] = [
-    [
-      'embedding.kind=qr',
-      'embedding.kind: "qr" isn\'t available in this version; use one of full, hash, robe, hashednet.',
-    ],
     ['model.kind=dcn', 'model.kind: "dcn" isn\'t available in this version; use dlrm.'],
     ['device=gpu', 'device must be auto, cpu, cuda or cuda:N with the number of a GPU.'],
   ];
