@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/gradient_sum/gradient_sum.h"
+
 namespace pss {
 
 namespace {
@@ -28,8 +30,12 @@ void CpuProgram::timed(const std::string& part, const std::function<void()>& bod
 
 std::unique_ptr<Op> CpuProgram::build_op(const NodeSpec& node) {
   lookups_.resize(tensors_.size());
-  CpuBuildContext build{context_, graph_, tensors_, *store_, memory_of_, lookups_};
+  CpuBuildContext build{context_, graph_, tensors_, reads_, *store_, memory_of_, lookups_};
   return pss::build_op(build, node);
+}
+
+std::unique_ptr<Op> CpuProgram::build_gradient_sum(const Tensor* total, std::vector<const float*> parts) {
+  return std::make_unique<GradientSum>(context_, total, std::move(parts));
 }
 
 void CpuProgram::build_rest(bool trains, bool scores) {
@@ -42,6 +48,10 @@ void CpuProgram::build_rest(bool trains, bool scores) {
   row_parts_.push_back("loss");
   for (size_t i = ops_.size(); i-- > 0;) {
     if (!ops_[i] || !tensors_[graph_.nodes[i].output].gradient) continue;
+    if (gradient_sums_[i]) {
+      backward_ops_.push_back(static_cast<CpuOp*>(gradient_sums_[i].get()));
+      row_parts_.push_back(graph_.nodes[i].name + ".gradientSum");
+    }
     backward_ops_.push_back(static_cast<CpuOp*>(ops_[i].get()));
     row_parts_.push_back(graph_.nodes[i].name + ".backward");
   }
@@ -79,14 +89,16 @@ void CpuProgram::update_dense(const UpdateScalars& scalars) {
       float* data = store_->state(block.parameter, slot);
       return data ? data + block.first : nullptr;
     };
+    add_l2(parameter.gradient + block.first, parameter.value + block.first, block.count, parameter.l2);
     kernel(parameter.value + block.first, parameter.gradient + block.first, state(0), state(1), block.count,
            dense, scalars);
   });
 }
 
-void CpuProgram::update_embeddings(const Batch& batch, const UpdateScalars& scalars) {
+void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {
   for (EmbeddingUpdate& embedding : embedding_updates_) {
     const Memory& memory = store_->memory(embedding.memory);
+    scalars.l2 = memory.l2;
     const Tensor& slots = embedding.op->slots();
     embedding.update.apply(memory.value.data, memory.state(0), memory.state(1), embedding.op->starts(),
                            slots.gradient, slots.ld, batch.B, scalars);
@@ -156,7 +168,8 @@ int64_t CpuProgram::run_steps(const Steps& steps, const std::atomic<bool>& stop)
   for (int64_t step = 0; step < steps.count(); step++) {
     if (stop) return step;
     const int64_t first = step * steps.batch_size;
-    const Batch batch = slice(steps.rows, first, std::min(steps.batch_size, steps.rows.B - first));
+    const int64_t rows = std::min(steps.batch_size, steps.rows.B - first);
+    const Batch batch = slice(steps.rows, first, rows, steps.first_step + step);
     run_blocks(batch, true);
     steps.losses[step] = loss_->total(batch.B);
     *steps.losses_filled = step + 1;

@@ -27,6 +27,7 @@ class CpuProgram final : public Program {
     int64_t first, count;
   };
   std::unique_ptr<Op> build_op(const NodeSpec& node) override;
+  std::unique_ptr<Op> build_gradient_sum(const Tensor* total, std::vector<const float*> parts) override;
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;
@@ -42,7 +43,7 @@ class CpuProgram final : public Program {
   void run_rows(const Batch& batch, int64_t first, int64_t last, bool training);
   void update(const Batch& batch, double learning_rate, int64_t step);
   void update_dense(const UpdateScalars& scalars);
-  void update_embeddings(const Batch& batch, const UpdateScalars& scalars);
+  void update_embeddings(const Batch& batch, UpdateScalars scalars);
 
   OpContext context_;
   std::vector<CpuOp*> forward_ops_;    // those of ops_ that are there, in order

@@ -29,8 +29,13 @@ CudaProgram::CudaProgram(GraphSpec graph, const EngineOptions& options)
 
 std::unique_ptr<Op> CudaProgram::build_op(const NodeSpec& node) {
   lookups_.resize(tensors_.size());
-  CudaBuildContext build{context_, graph_, tensors_, *store_, memory_of_, lookups_};
+  CudaBuildContext build{context_, graph_, tensors_, reads_, *store_, memory_of_, lookups_};
   return pss::build_op(build, node);
+}
+
+std::unique_ptr<Op> CudaProgram::build_gradient_sum(const Tensor* total, std::vector<const float*>) {
+  throw Error("ERR_GRAPH", "Several nodes read '" + total->name +
+                               "', whose gradients device cuda can't add up in this version; use device cpu.");
 }
 
 void CudaProgram::build_rest(bool trains, bool scores) {

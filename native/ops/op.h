@@ -19,6 +19,7 @@ struct Tensor {
   int64_t ld = 0;
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
+  bool sliced = false;        // lies in the rows of a wider tensor, whose row length `ld` then is
 };
 
 // A parameter [rows, cols]; rows are `ld` floats apart and padded with zeros, which no update changes.
@@ -30,6 +31,7 @@ struct Parameter {
   int64_t ld = 0;
   float* value = nullptr;
   float* gradient = nullptr;  // null for embeddings: their gradient is a list of chunks
+  float l2 = 0;               // updates see the gradient of the loss + l2 * sum of squares
   int64_t stored() const { return rows * ld; }
 };
 
@@ -39,6 +41,7 @@ struct Batch {
   const uint8_t* labels = nullptr;   // [B]
   const float* dense = nullptr;      // [B, N]
   const uint32_t* sparse = nullptr;  // [B, T]
+  int64_t step = 0;                  // of training, from 1; 0 when predicting, which drops nothing
 };
 
 struct OpContext {

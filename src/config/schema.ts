@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { type ModelConfig, modelSchema } from './model-schema.ts';
 
 /** What the contract names but this version doesn't hold: asked for by name, they get a sentence of their own. */
 const NOT_YET: Readonly<Record<string, readonly string[]>> = {
   'embedding.kind': ['qr', 'jlt', 'md', 'tt'],
-  'model.kind': ['dcn', 'autoint', 'deepfm', 'xdeepfm', 'fibinet'],
   precision: ['bf16'],
   device: ['cuda'],
 };
@@ -27,9 +27,6 @@ const count = z.int().nonnegative();
 const rate = z.number().positive();
 const decay = z.number().min(0).lt(1);
 const pathList = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
-/** Longest layer; a typo such as 512256 fails here instead of asking for terabytes. */
-const MAX_LAYER = 65_536;
-const layers = z.array(positive.max(MAX_LAYER)).min(1);
 
 const data = z.strictObject({
   train: pathList,
@@ -49,12 +46,6 @@ const embedding = z.strictObject({
   hash: z.enum(['mix64', 'apd10']).default('mix64'),
   aligned: z.boolean().default(false),
   gradient: z.enum(['auto', 'dense', 'sparse']).default('auto'),
-});
-
-const model = z.strictObject({
-  kind: choice('model.kind', ['dlrm']).default('dlrm'),
-  bottomMlp: layers,
-  topMlp: layers,
 });
 
 const optimizer = z.strictObject({
@@ -92,7 +83,7 @@ export const configSchema = z.strictObject({
   seed: count.max(2 ** 32 - 1).default(1),
   data,
   embedding,
-  model,
+  model: modelSchema,
   optimizer,
   train: train.prefault({}),
   device: choice('device', ['auto', 'cpu']).default('auto'),
@@ -145,14 +136,6 @@ export interface EmbeddingConfig {
   /** Chunks start on multiples of Z (mix64 only). */
   readonly aligned: boolean;
   readonly gradient: 'auto' | 'dense' | 'sparse';
-}
-
-export interface ModelConfig {
-  readonly kind: 'dlrm';
-  /** Output sizes of the layers over the dense features; the last is `embedding.dim`. */
-  readonly bottomMlp: readonly number[];
-  /** Output sizes of the layers over the interaction; the last is 1. */
-  readonly topMlp: readonly number[];
 }
 
 export interface OptimizerConfig {

@@ -36,12 +36,12 @@ export class GraphBuilder {
 
   /** The dense features, [B, N]. */
   denseInput(): TensorRef {
-    return this.#node('denseInput', 'dense', [], [this.#numDense], [], {});
+    return this.node('denseInput', 'dense', [], [this.#numDense], [], {});
   }
 
   /** The ids, [B, T]. */
   sparseInput(): TensorRef {
-    return this.#node('sparseInput', 'sparse', [], [this.#numTables], [], {});
+    return this.node('sparseInput', 'sparse', [], [this.#numTables], [], {});
   }
 
   /**
@@ -53,37 +53,40 @@ export class GraphBuilder {
     ids: TensorRef,
     attributes: EmbeddingAttributes,
     inits: readonly InitSpec[],
+    l2 = 0,
   ): TensorRef {
     const { kind, dim, memorySize, tableSizes } = attributes;
-    this.#expectRank(name, ids, 1);
+    this.expectRank(name, ids, 1);
     const parameters =
       kind === 'full'
-        ? tableSizes.map((size, t) => this.#parameter(`${name}.${t}.weight`, [size, dim], initOf(inits, t)))
+        ? tableSizes.map((size, t) =>
+            this.parameter(`${name}.${t}.weight`, [size, dim], initOf(inits, t), l2),
+          )
         : [
-            this.#parameter(
+            this.parameter(
               `${name}.memory`,
               kind === 'hash' ? [memorySize / dim, dim] : [memorySize],
               initOf(inits, 0),
+              l2,
             ),
           ];
     const shape = [ids.shape[0] as number, dim];
-    return this.#node('embedding', name, [ids], shape, parameters, { ...attributes });
+    return this.node('embedding', name, [ids], shape, parameters, { ...attributes });
   }
 
-  /** out = activation(input · weightᵀ + bias), [B, in] → [B, out]; weight is [out, in]. */
+  /** out = activation(input · weightᵀ + bias), [B, in] → [B, out]; weight is [out, in]; no bias without `init.bias`. */
   linear(
     name: string,
     input: TensorRef,
     outputSize: number,
     activation: Activation,
-    init: { readonly weight: InitSpec; readonly bias: InitSpec },
+    init: { readonly weight: InitSpec; readonly bias?: InitSpec; readonly l2?: number },
   ): TensorRef {
-    this.#expectRank(name, input, 1);
-    const parameters = [
-      this.#parameter(`${name}.weight`, [outputSize, input.shape[0] as number], init.weight),
-      this.#parameter(`${name}.bias`, [outputSize], init.bias),
-    ];
-    return this.#node('linear', name, [input], [outputSize], parameters, { activation });
+    this.expectRank(name, input, 1);
+    const inputSize = input.shape[0] as number;
+    const parameters = [this.parameter(`${name}.weight`, [outputSize, inputSize], init.weight, init.l2)];
+    if (init.bias) parameters.push(this.parameter(`${name}.bias`, [outputSize], init.bias));
+    return this.node('linear', name, [input], [outputSize], parameters, { activation });
   }
 
   /**
@@ -91,20 +94,13 @@ export class GraphBuilder {
    * [B, D] and [B, F, D] → [B, D + F·(F+1)/2].
    */
   dotInteraction(name: string, dense: TensorRef, slots: TensorRef): TensorRef {
-    this.#expectRank(name, dense, 1);
-    this.#expectRank(name, slots, 2);
+    this.expectRank(name, dense, 1);
+    this.expectRank(name, slots, 2);
     const [numSlots, dim] = slots.shape as [number, number];
     if (dense.shape[0] !== dim) {
       throw invalid(name, `needs vectors of one length, but got ${dense.shape[0]} and ${dim}`);
     }
-    return this.#node(
-      'dotInteraction',
-      name,
-      [dense, slots],
-      [dim + (numSlots * (numSlots + 1)) / 2],
-      [],
-      {},
-    );
+    return this.node('dotInteraction', name, [dense, slots], [dim + (numSlots * (numSlots + 1)) / 2], [], {});
   }
 
   /** The finished model, frozen. */
@@ -128,7 +124,11 @@ export class GraphBuilder {
     });
   }
 
-  #node(
+  /**
+   * Adds a node of any op; the functions of `interactions.ts` and `joins.ts` are made of it.
+   * @param parameters indices, as `parameter` gave them
+   */
+  node(
     op: NodeSpec['op'],
     name: string,
     inputs: readonly TensorRef[],
@@ -152,23 +152,29 @@ export class GraphBuilder {
     return { index, shape };
   }
 
-  #parameter(name: string, shape: readonly number[], init: InitSpec): number {
+  /** Adds a parameter for a node to come. @returns its index */
+  parameter(name: string, shape: readonly number[], init: InitSpec, l2 = 0): number {
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
-    return this.#parameters.push({ name, shape, init }) - 1;
+    return this.#parameters.push({ name, shape, init, ...(l2 > 0 && { l2 }) }) - 1;
   }
 
-  #expectRank(name: string, input: TensorRef, rank: number): void {
+  /** @throws PssError ERR_MODEL naming the node unless `input` has `rank` dimensions beside B */
+  expectRank(name: string, input: TensorRef, rank: number): void {
     if (input.shape.length !== rank) {
       throw invalid(name, `needs an input of ${rank + 1} dimensions, but got [B, ${input.shape.join(', ')}]`);
     }
   }
 }
 
-/** Floats of all parameters together. */
-export function countParameters(graph: GraphSpec): number {
-  return graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+/** Floats of all parameters together, or of those of the nodes of one op. */
+export function countParameters(graph: GraphSpec, op?: NodeSpec['op']): number {
+  const counted = new Set(graph.nodes.filter((node) => node.op === op).flatMap((node) => node.parameters));
+  return graph.parameters.reduce(
+    (sum, { shape }, i) => sum + (op === undefined || counted.has(i) ? shape.reduce((a, b) => a * b, 1) : 0),
+    0,
+  );
 }
 
 function initOf(inits: readonly InitSpec[], index: number): InitSpec {
@@ -177,7 +183,8 @@ function initOf(inits: readonly InitSpec[], index: number): InitSpec {
   return init;
 }
 
-function invalid(name: string, what: string): PssError {
+/** The error of a node that can't be. */
+export function invalid(name: string, what: string): PssError {
   return new PssError('ERR_MODEL', `Node ${name} of the model ${what}; correct the model's layers.`);
 }
 

@@ -64,8 +64,14 @@ export function planEmbedding(config: Config, facts: DataFacts): EmbeddingPlan {
  * form has more to sort. Adam is always dense: its moments move every parameter at every step, and leaving untouched ones out is another
  * algorithm, to be asked for by name.
  */
-export function chooseGradient(config: Config, memorySize: number, numSlots: number): 'dense' | 'sparse' {
-  const { gradient, kind, dim, chunkSize } = config.embedding;
+export function chooseGradient(
+  config: Config,
+  memorySize: number,
+  numSlots: number,
+  dim = config.embedding.dim,
+  chunkSize = config.embedding.chunkSize,
+): 'dense' | 'sparse' {
+  const { gradient, kind } = config.embedding;
   if (gradient !== 'auto') return gradient;
   if (config.optimizer.kind === 'adam') return 'dense';
   if (kind === 'full') return 'sparse';

@@ -58,7 +58,7 @@ export function decodeModelMetadata(
   }
 }
 
-/** Attributes of a graph's embedding node. */
+/** Attributes of a graph's embedding node; of the first, where the ids have first-order weights too. */
 export function embeddingAttributes(graph: GraphSpec): EmbeddingAttributes {
   const node = graph.nodes.find(({ op }) => op === 'embedding');
   if (!node) throw new PssError('ERR_MODEL', 'The graph has no embedding node; build it from a config.');

@@ -26,7 +26,7 @@ function succeed(cwd: string, args: readonly string[]): string {
   return stdout;
 }
 
-for (const name of ['robe-z16', 'full']) {
+for (const name of ['robe-z16', 'full', 'deepfm', 'dcn', 'autoint', 'xdeepfm', 'fibinet']) {
   const missing = missingShared('golden', name, 'expected.json');
   const file = (what: string) => sharedPath('golden', name, what);
 

@@ -52,6 +52,7 @@ void linear_dweight_ref(float* dweights, int64_t w_ld, const float* dz, int64_t 
 
 class Linear : public CpuOp {
  public:
+  // `bias` may be null: then nothing is added.
   Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias, bool relu,
          Tensor* y);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;

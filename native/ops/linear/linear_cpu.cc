@@ -25,7 +25,7 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
       y_(y),
       K_(weight->ld),
       N_(weight->rows) {
-  if (weight->cols != x->cols || y->cols != N_ || bias->cols != N_) {
+  if (weight->cols != x->cols || y->cols != N_ || (bias && bias->cols != N_)) {
     throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +
                                  " inputs but its input '" + x->name + "' has " + std::to_string(x->cols) +
                                  " columns.");
@@ -41,7 +41,7 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
   if (context.isa == Isa::kReference || N_ == 1) return;
   using Operands = TiledMatmul::Operands;
   forward_ = std::make_unique<TiledMatmul>(
-      Operands{x->value, x->ld, weight->value, 1, K_, y->value, y->ld, bias->value, relu});
+      Operands{x->value, x->ld, weight->value, 1, K_, y->value, y->ld, bias ? bias->value : nullptr, relu});
   if (!context.training) return;
   if (x->gradient) {
     dx_ =
@@ -87,7 +87,7 @@ void Linear::forward_rows(const Batch& batch, int64_t first, int64_t last) {
   if (N_ == 1) return forward_rows_one(first, last);
   if (forward_) return forward_->run_tile(batch.B, K_, N_, first / row_block(batch.B));
   linear_forward_ref(y_->value + first * y_->ld, y_->ld, x_->value + first * x_->ld, x_->ld, weight_->value,
-                     K_, bias_->value, last - first, K_, N_, relu_);
+                     K_, bias_ ? bias_->value : nullptr, last - first, K_, N_, relu_);
 }
 
 void Linear::prepare_training(int64_t B) {
@@ -123,12 +123,12 @@ void Linear::reduce_blocks(int64_t B) {
     }
   };
   if (N_ == 1 || narrow_) sum(weight_->gradient, 0, N_ * K_);
-  sum(bias_->gradient, N_ == 1 ? K_ : narrow_ ? y_->ld * K_ : 0, N_);
+  if (bias_) sum(bias_->gradient, N_ == 1 ? K_ : narrow_ ? y_->ld * K_ : 0, N_);
 }
 
 void Linear::forward_rows_one(int64_t first, int64_t last) {
   const auto dot = context_.isa == Isa::kAvx512 ? dot_rows_avx512 : dot_rows_ref;
-  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_->value[0], last - first, K_);
+  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_ ? bias_->value[0] : 0.0f, last - first, K_);
   if (!relu_) return;
   for (int64_t b = first; b < last; b++) y_->value[b] = std::max(y_->value[b], 0.0f);
 }

@@ -40,7 +40,7 @@ void linear_forward_ref(float* y, int64_t y_ld, const float* x, int64_t x_ld, co
     for (int64_t n = 0; n < N; n++) {
       float sum = 0;
       for (int64_t k = 0; k < K; k++) sum += x[b * x_ld + k] * weights[n * w_ld + k];
-      sum += bias[n];
+      if (bias) sum += bias[n];
       y[b * y_ld + n] = relu && !(sum > 0) ? 0 : sum;
     }
   }
