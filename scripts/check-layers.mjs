@@ -23,6 +23,7 @@ const TYPESCRIPT = {
   batch: ['reader', 'manifest', 'random'],
   checkpoint: ['addon', 'graph', 'manifest'],
   prepare: ['addon', 'arrow', 'manifest', 'random'],
+  synth: ['addon', 'manifest', 'prepare'],
   train: [
     'reader',
     'batch',
@@ -36,9 +37,25 @@ const TYPESCRIPT = {
     'arrow',
   ],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
-  cli: ['prepare', 'train', 'bench', 'reader', 'addon', 'run-log', 'checkpoint', 'metrics', 'manifest'],
+  theory: ['addon', 'checkpoint', 'models', 'graph', 'manifest', 'random'],
+  plot: [],
+  cli: [
+    'prepare',
+    'synth',
+    'train',
+    'bench',
+    'theory',
+    'plot',
+    'reader',
+    'addon',
+    'run-log',
+    'checkpoint',
+    'metrics',
+    'manifest',
+  ],
   index: [
     'prepare',
+    'synth',
     'train',
     'reader',
     'metrics',
@@ -60,8 +77,10 @@ const NATIVE = {
   ops: ['backend', 'base'],
   // An optimizer walks the chunks that an embedding op addresses.
   optim: ['ops', 'backend', 'base'],
+  // Synthetic rows have the layout of the parser's.
+  synth: ['criteo', 'backend', 'base'],
   graph: ['ops', 'optim', 'backend', 'base'],
-  addon: ['graph', 'criteo', 'ops', 'optim', 'backend', 'base'],
+  addon: ['graph', 'criteo', 'synth', 'ops', 'optim', 'backend', 'base'],
 };
 
 const MAX_LINES = { ts: 300, mjs: 300, cc: 400, h: 400, cu: 400, cuh: 400 };

@@ -26,6 +26,8 @@ export type {
   StepEvent,
   TargetReachedEvent,
 } from './run-log/events.ts';
+export { synthesize } from './synth/synth.ts';
+export type { SynthOptions } from './synth/synth-options.ts';
 export { type EvaluateRequest, evaluateModel } from './train/evaluate-model.ts';
 export type { Reporter } from './train/reporter.ts';
 export {

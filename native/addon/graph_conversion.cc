@@ -122,6 +122,14 @@ DeviceKind device_from_js(const Napi::Object& object) {
   throw Error("ERR_GRAPH", "Unknown device '" + device + "'; use cpu or cuda.");
 }
 
+Precision precision_from_js(const Napi::Object& object) {
+  if (object.Get("precision").IsUndefined()) return Precision::kF32;
+  const std::string precision = string(object, "precision");
+  if (precision == "f32") return Precision::kF32;
+  if (precision == "bf16") return Precision::kBf16;
+  throw Error("ERR_GRAPH", "Unknown precision '" + precision + "'; use f32 or bf16.");
+}
+
 // An option that may be left out.
 bool flag(const Napi::Object& object, const char* name, bool otherwise) {
   const Napi::Value value = object.Get(name);
@@ -162,6 +170,7 @@ EngineOptions options_from_js(const Napi::Object& object) {
   options.device = device_from_js(object);
   if (!object.Get("deviceIndex").IsUndefined())
     options.device_index = static_cast<int>(number(object, "deviceIndex"));
+  options.precision = precision_from_js(object);
   options.deterministic = flag(object, "deterministic", true);
   options.tf32 = flag(object, "tf32", false);
   options.graphs = flag(object, "graphs", true);

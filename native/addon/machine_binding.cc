@@ -4,9 +4,12 @@
 #include <string>
 #include <thread>
 
+#include "addon/graph_conversion.h"
 #include "backend/cpu/fma_probe.h"
+#include "backend/cpu/memory_probe.h"
 #include "backend/cpu/tiled_matmul.h"
 #include "base/cpu_features.h"
+#include "base/error.h"
 
 namespace pss {
 
@@ -34,11 +37,29 @@ Napi::Value fma_probe(const Napi::CallbackInfo& info) {
       info.Env(), fma_rate(std::clamp(threads, 1, 1024), std::clamp<int64_t>(iterations, 1, 1'000'000'000)));
 }
 
+Napi::Value chunk_probe(const Napi::CallbackInfo& info) {
+  const int threads = std::clamp(info[0].ToNumber().Int32Value(), 1, 1024);
+  const int64_t memory_floats = info[1].ToNumber().Int64Value();
+  const int64_t chunk_floats = std::clamp<int64_t>(info[2].ToNumber().Int64Value(), 1, 1 << 20);
+  const int64_t chunks = std::clamp<int64_t>(info[3].ToNumber().Int64Value(), 1, int64_t{1} << 28);
+  const Napi::Env env = info.Env();
+  try {
+    const ChunkRates rates = chunk_rates(threads, memory_floats, chunk_floats, chunks);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("gatherNs", rates.gather_ns);
+    result.Set("updateNs", rates.update_ns);
+    return result;
+  } catch (const Error& error) {
+    throw to_js_error(env, error.code(), error.what());
+  }
+}
+
 }  // namespace
 
 void init_machine(Napi::Env env, Napi::Object exports) {
   exports.Set("machine", Napi::Function::New(env, machine));
   exports.Set("fmaProbe", Napi::Function::New(env, fma_probe));
+  exports.Set("chunkProbe", Napi::Function::New(env, chunk_probe));
 }
 
 }  // namespace pss

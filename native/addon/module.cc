@@ -3,6 +3,7 @@
 #include "addon/criteo_binding.h"
 #include "addon/engine_binding.h"
 #include "addon/machine_binding.h"
+#include "addon/synth_binding.h"
 
 namespace {
 
@@ -10,6 +11,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   pss::init_engine(env, exports);
   pss::init_machine(env, exports);
   pss::addon::register_criteo(env, exports);
+  pss::addon::register_synth(env, exports);
   return exports;
 }
 

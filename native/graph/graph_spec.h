@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/precision.h"
 #include "optim/optimizer.h"
 
 namespace pss {
@@ -73,6 +74,7 @@ struct EngineOptions {
   bool guards;
   DeviceKind device = DeviceKind::kCpu;
   int device_index = 0;
+  Precision precision = Precision::kF32;
   bool deterministic = true;
   bool tf32 = false;
   bool graphs = true;  // launch captured steps, where the driver can

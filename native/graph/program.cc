@@ -151,8 +151,6 @@ std::vector<float> Program::collect(const float* data, int64_t rows, int64_t col
 }
 
 TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
-  if (!options_.training)
-    throw Error("ERR_GRAPH", "This engine was built for prediction and has no gradients.");
   if (batch.B > max_batch_) throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
   const Tensor& out = output();
   TraceResult result{std::nan(""), {}, {}, {}};
@@ -165,6 +163,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   for (const Tensor& tensor : tensors_) {
     if (tensor.value) result.values[tensor.name] = collect(tensor.value, batch.B, tensor.cols, tensor.ld);
   }
+  if (!options_.training) return result;
   if (!output_gradient) {
     if (!scores()) throw Error("ERR_GRAPH", "The graph's output isn't one logit a row: give its gradient.");
     result.loss = run_loss(staged);
@@ -255,6 +254,11 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
+  if (options.precision == Precision::kBf16) {
+    throw Error("ERR_PRECISION", std::string("Precision bf16 isn't available on ") +
+                                     (options.device == DeviceKind::kCuda ? "a GPU" : "the CPU") +
+                                     " in this version; use f32.");
+  }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);
 }

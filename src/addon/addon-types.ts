@@ -1,16 +1,38 @@
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import type { CriteoReaderConstructor } from './criteo-types.ts';
+import type { SynthRowsConstructor } from './synth-types.ts';
 
 /** Everything the native addon exports: the one description of the boundary. */
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly CriteoReader: CriteoReaderConstructor;
+  readonly SynthRows: SynthRowsConstructor;
+  /** Bytes that the text of one synthetic row can take at most. */
+  readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
    * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
    * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
    */
   readonly fmaProbe: (threads: number, iterations: number) => number;
+  /**
+   * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
+   * the roofline of lookups and of updates of M. Blocks; allocates the array.
+   * @throws ERR_MEMORY
+   */
+  readonly chunkProbe: (
+    threads: number,
+    memoryFloats: number,
+    chunkFloats: number,
+    chunks: number,
+  ) => ChunkRates;
+}
+
+export interface ChunkRates {
+  /** To read a chunk anywhere and store it in sequence. */
+  readonly gatherNs: number;
+  /** To read a chunk in sequence and add it to the floats anywhere. */
+  readonly updateNs: number;
 }
 
 export interface OptimizerSpec {
@@ -42,6 +64,11 @@ export interface EngineOptions {
   readonly deviceIndex?: number;
   /** The same bits every time (the default); without it, a GPU may add up gradients in any order where that is faster. */
   readonly deterministic?: boolean;
+  /**
+   * Of activations, gradients between layers and the weights that matrix products read; `f32` unless said. With `bf16`, sums, the loss
+   * and the weights that learn (M too) stay f32. A device that can't throws ERR_PRECISION.
+   */
+  readonly precision?: 'f32' | 'bf16';
   /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
   readonly tf32?: boolean;
   /**
@@ -107,8 +134,9 @@ export interface NativeEngine {
   /** Logits [rows], before the sigmoid. */
   predict(batch: NativeBatch): Promise<Float32Array>;
   /**
-   * Runs one batch forward and backward without an update and returns everything, for tests. Without `outputGradient` the graph's
+   * Runs one batch forward and backward without an update and returns everything. Without `outputGradient` the graph's
    * output is taken as logits and the gradient is that of the mean loss; with it, the output may be any tensor and its gradient is given.
+   * An engine that doesn't train runs forward only and returns the values.
    * @param outputGradient [rows, columns of the output]
    */
   trace(batch: NativeBatch, outputGradient?: Float32Array): Promise<Trace>;

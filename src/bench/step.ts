@@ -53,6 +53,7 @@ export async function benchStep(
     optimizer: config.optimizer as OptimizerSpec,
     isa: 'auto',
     training,
+    precision: config.precision,
   });
   try {
     const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;

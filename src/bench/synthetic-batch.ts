@@ -34,6 +34,20 @@ export function syntheticBatch(
   return { labels, dense, sparse };
 }
 
+/**
+ * Rows with one dense feature and one id, drawn uniformly: the least friendly ids a cache can meet.
+ * @param size E of the table
+ */
+export function uniformBatch(rows: number, size: number, seed: number): NativeBatch {
+  const sparse = new Uint32Array(rows);
+  const words = new Uint32Array(4);
+  for (let b = 0; b < rows; b++) {
+    if (b % 4 === 0) philox4x32(words, [b / 4, 0, 0, 0], [seed, 1]);
+    sparse[b] = Math.floor(((words[b % 4] as number) / 2 ** 32) * size);
+  }
+  return { labels: new Uint8Array(rows).map((_, b) => b % 2), dense: new Float32Array(rows), sparse };
+}
+
 /** Inverse of the power law's distribution function over ranks 1..size, then ranks scattered over the table. */
 function powerLawId(u: number, size: number): number {
   const s = 1 - EXPONENT;

@@ -5,9 +5,12 @@ import { PssError } from '../errors.ts';
 /** A tensor in a safetensors file. */
 export interface StoredTensor {
   readonly name: string;
+  /** As the format names it, e.g. `F32`. */
+  readonly dtype: string;
   readonly shape: readonly number[];
-  /** Floats. */
+  /** Elements. */
   readonly size: number;
+  readonly sizeBytes: number;
   /** First byte in the file. */
   readonly offset: number;
 }
@@ -20,6 +23,25 @@ export interface SafetensorsHeader {
 
 /** Longest header the format's own reader accepts. */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** Bytes of one element, of the dtypes that have whole bytes. */
+const DTYPE_BYTES: Readonly<Record<string, number>> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+};
 
 const count = z.int().nonnegative();
 const entrySchema = z.strictObject({
@@ -77,12 +99,12 @@ export async function readHeader(file: FileHandle, path: string): Promise<Safete
   if (!parsedMetadata.success) throw broken(path, 'has metadata that is more than strings');
   const dataStart = 8 + json.length;
   const tensors = Object.entries(entries).map(([name, entry]) => parseEntry(name, entry, dataStart, path));
-  tensors.sort((a, b) => a.offset - b.offset || a.size - b.size);
+  tensors.sort((a, b) => a.offset - b.offset || a.sizeBytes - b.sizeBytes);
   let end = dataStart;
-  for (const { name, offset, size } of tensors) {
+  for (const { name, offset, sizeBytes } of tensors) {
     if (offset !== end)
       throw broken(path, `has ${offset < end ? 'an overlap' : 'a gap'} before tensor ${name}`);
-    end += size * 4;
+    end += sizeBytes;
   }
   if (end !== fileBytes) throw broken(path, `has ${fileBytes} bytes where its header describes ${end}`);
   return { metadata: parsedMetadata.data, tensors };
@@ -105,15 +127,15 @@ function parseEntry(name: string, entry: unknown, dataStart: number, path: strin
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) throw broken(path, `describes tensor ${name} wrongly`);
   const { dtype, shape, data_offsets: offsets } = parsed.data;
-  if (dtype !== 'F32') throw broken(path, `has tensor ${name} in ${dtype}, and only F32 is understood`);
+  const elementBytes = DTYPE_BYTES[dtype];
+  if (elementBytes === undefined)
+    throw broken(path, `has tensor ${name} in ${dtype}, which isn't understood`);
   const size = shape.reduce((product, length) => product * length, 1);
-  if (offsets[1] - offsets[0] !== size * 4) {
-    throw broken(
-      path,
-      `gives tensor ${name} ${offsets[1] - offsets[0]} bytes for shape [${shape.join(', ')}]`,
-    );
+  const sizeBytes = offsets[1] - offsets[0];
+  if (sizeBytes !== size * elementBytes) {
+    throw broken(path, `gives tensor ${name} ${sizeBytes} bytes for shape [${shape.join(', ')}]`);
   }
-  return { name, shape, size, offset: dataStart + offsets[0] };
+  return { name, dtype, shape, size, sizeBytes, offset: dataStart + offsets[0] };
 }
 
 function broken(path: string, what: string, cause?: unknown): PssError {

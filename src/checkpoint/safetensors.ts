@@ -55,7 +55,7 @@ export async function writeSafetensors(
 
 /** Reads what a safetensors file holds, without its values. */
 export async function describeSafetensors(path: string): Promise<SafetensorsHeader> {
-  const file = await openForReading(path);
+  const file = await openSafetensors(path);
   try {
     return await readHeader(file, path);
   } finally {
@@ -73,7 +73,7 @@ export async function loadSafetensors(
   wanted: readonly TensorShape[],
   store: Pick<TensorStore, 'write'>,
 ): Promise<void> {
-  const file = await openForReading(path);
+  const file = await openSafetensors(path);
   try {
     const { tensors } = await readHeader(file, path);
     checkTensors(path, wanted, tensors);
@@ -108,6 +108,8 @@ function checkTensors(path: string, wanted: readonly TensorShape[], found: reado
         `has ${name} [${tensor.shape.join(', ')}] where the model has [${shape.join(', ')}]`,
       );
     }
+    if (tensor.dtype !== 'F32')
+      throw mismatch(path, `has ${name} in ${tensor.dtype} where the model has F32`);
     byName.delete(name);
   }
   const [extra] = byName.keys();
@@ -121,7 +123,8 @@ function mismatch(path: string, what: string): PssError {
   );
 }
 
-function openForReading(path: string) {
+/** @throws PssError ERR_SAFETENSORS naming what the system said */
+export function openSafetensors(path: string) {
   return open(path).catch((cause: NodeJS.ErrnoException) => {
     throw new PssError(
       'ERR_SAFETENSORS',

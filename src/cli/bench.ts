@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
 import { type BenchRow, benchStep } from '../bench/step.ts';
-import { PssError } from '../errors.ts';
+import { registerEmbeddingBench } from './bench-embedding.ts';
+import { expectSamples, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
 import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -13,6 +13,7 @@ interface BenchOptions extends SharedOptions {
   readonly case: readonly string[];
   readonly memorySize?: number;
   readonly gradient?: string;
+  readonly precision?: string;
   readonly set: readonly string[];
   readonly threads?: number;
   readonly samples: number;
@@ -40,6 +41,7 @@ export function registerBench(program: Command): void {
       .option('--case <name>', `${cases.join(' | ')}; may be repeated (default: all)`, collect, [])
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
+      .addOption(new Option('--precision <p>', 'of activations and products').choices(['f32', 'bf16']))
       .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
       .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
       .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
@@ -47,6 +49,7 @@ export function registerBench(program: Command): void {
       .addHelpText('after', exampleHelp(`pss bench ${name} --case ${cases[0]}`))
       .action((options: BenchOptions) => runBench(name, cases, options));
   }
+  registerEmbeddingBench(bench);
 }
 
 async function runBench(
@@ -55,7 +58,11 @@ async function runBench(
   options: BenchOptions,
 ): Promise<void> {
   const output = createOutput(options);
-  const sets = [...options.set, ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : [])];
+  const sets = [
+    ...options.set,
+    ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : []),
+    ...(options.precision ? [`precision=${options.precision}`] : []),
+  ];
   const chosen = options.case.length > 0 ? options.case : known;
   const cases = chosen.map((each) =>
     benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
@@ -67,16 +74,11 @@ async function runBench(
   for (const benchmark of cases) {
     output.info(`${benchmark.name} ...`);
     const row = await benchStep(addon, name, benchmark, peak, options.samples);
-    if (row.samples === 0) {
-      throw new PssError(
-        'ERR_BUSY_MACHINE',
-        `The machine was too busy for a single undisturbed sample of ${benchmark.name}; stop other work and try again.`,
-      );
-    }
+    expectSamples(row);
     rows.push(row);
   }
   printRows(output, rows);
-  if (options.json) writeFileSync(options.json, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  if (options.json) writeJsonLines(options.json, rows);
 }
 
 function printRows(output: Output, rows: readonly BenchRow[]): void {

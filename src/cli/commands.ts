@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./prepare.ts')).registerPrepare,
   },
   {
+    name: 'synth',
+    summary: 'Make synthetic rows in the manner of Criteo',
+    load: async () => (await import('./synth.ts')).registerSynth,
+  },
+  {
     name: 'doctor',
     summary: 'Say what this machine offers, and why something is off',
     load: async () => (await import('./doctor.ts')).registerDoctor,
@@ -36,5 +41,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'bench',
     summary: 'Time training steps and predictions against what this machine can do',
     load: async () => (await import('./bench.ts')).registerBench,
+  },
+  {
+    name: 'sketch',
+    summary: 'Compress a trained table with every method and measure what is lost',
+    load: async () => (await import('./sketch.ts')).registerSketch,
+  },
+  {
+    name: 'bounds',
+    summary: 'Say how small a table can be made according to the theory',
+    load: async () => (await import('./bounds.ts')).registerBounds,
   },
 ];

@@ -34,6 +34,18 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
+/** Argument parser of an option that takes a number, whose range the command itself knows. */
+export function anyNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.');
+  return value;
+}
+
+/** Argument parser of an option that takes numbers with commas between them. */
+export function numberList(text: string): number[] {
+  return text.split(',').map(anyNumber);
+}
+
 /** Argument parser of an option that may be given several times. */
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];

@@ -42,6 +42,7 @@ export async function evaluateModel(
     const engine = await openForScoring(modelFile, graph, {
       threads: resolveThreads(config),
       batchSize,
+      precision: config.precision,
       engines,
     });
     const progress = reporter.progress({ title: 'Evaluating', total: data.rows, unit: 'rows' });

@@ -37,6 +37,8 @@ export interface LoadModelOptions {
   readonly threads?: number;
   /** Most rows scored at once; default 16,384. */
   readonly batchSize?: number;
+  /** Of activations and of what matrix products read; default f32, whatever the model was trained with. */
+  readonly precision?: 'f32' | 'bf16';
   /** What compiles models; default the native addon. */
   readonly engines?: EngineFactory;
 }
@@ -49,8 +51,9 @@ export interface LoadModelOptions {
 export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<TrainedModel> {
   const file = await modelFile(path);
   const { graph, facts } = await readModelMetadata(file);
-  const { threads = availableParallelism(), batchSize = 16_384, engines = nativeEngines() } = options;
-  const engine = await openForScoring(file, graph, { threads, batchSize, engines });
+  const { threads = availableParallelism(), batchSize = 16_384, precision = 'f32' } = options;
+  const { engines = nativeEngines() } = options;
+  const engine = await openForScoring(file, graph, { threads, batchSize, precision, engines });
   let last: Promise<unknown> = Promise.resolve();
   return {
     facts,
@@ -88,7 +91,7 @@ export async function modelFile(path: string, warn: (line: string) => void = () 
 export async function openForScoring(
   file: string,
   graph: GraphSpec,
-  options: { readonly threads: number; readonly batchSize: number; readonly engines: EngineFactory },
+  options: ScoringOptions & { readonly engines: EngineFactory },
 ): Promise<NativeEngine> {
   const engine = options.engines.createEngine(graph, scoringOptions(options));
   try {
@@ -100,9 +103,11 @@ export async function openForScoring(
   return engine;
 }
 
-function scoringOptions({ threads, batchSize }: { threads: number; batchSize: number }): EngineOptions {
+type ScoringOptions = Required<Pick<EngineOptions, 'threads' | 'batchSize' | 'precision'>>;
+
+function scoringOptions({ threads, batchSize, precision }: ScoringOptions): EngineOptions {
   const optimizer = { kind: 'sgd', beta1: 0, beta2: 0, epsilon: 0, initialAccumulator: 0 } as const;
-  return { batchSize, threads, seed: 0, optimizer, isa: 'auto', training: false };
+  return { batchSize, threads, seed: 0, optimizer, isa: 'auto', training: false, precision };
 }
 
 async function score(

@@ -123,6 +123,7 @@ function engineOptions(config: Config, threads: number): EngineOptions {
     optimizer: { kind, beta1, beta2, epsilon, initialAccumulator },
     isa: 'auto',
     training: true,
+    precision: config.precision,
   };
 }
 

@@ -101,6 +101,8 @@ test('a graph that makes no sense is refused with a sentence', () => {
   (cyclic.nodes[1] as { inputs: number[] }).inputs = [5];
   assert.throws(() => new Engine(cyclic as never, tinyOptions()), /before it is written/);
   assert.throws(() => new Engine({} as never, tinyOptions()), /lack the field/);
+  const precision = 'f16' as never;
+  assert.throws(() => new Engine(tinyGraph(), tinyOptions({ precision })), /Unknown precision 'f16'/);
 });
 
 test('ids beyond their table reject before anything changes', async () => {

@@ -80,7 +80,9 @@ export const attention =
     return range(F).flatMap((f) =>
       range(A).map((a) => {
         const head = range(dim).map((i) => Math.floor(a / dim) * dim + i);
-        const scores = range(F).map((g) => total(head.map((i) => (q[f]?.[i] as number) * (k[g]?.[i] as number))));
+        const scores = range(F).map((g) =>
+          total(head.map((i) => (q[f]?.[i] as number) * (k[g]?.[i] as number))),
+        );
         const top = Math.max(...scores);
         const powers = scores.map((score) => Math.exp(score - top));
         const attended = total(powers.map((power, g) => power * (v[g]?.[a] as number))) / total(powers);

@@ -112,7 +112,13 @@ function errorOf(actual: ArrayLike<number>, expected: ArrayLike<number>): number
 }
 
 /** Σ dout·out over all rows, in float64. */
-function score(definition: define.Definition, x: Float64Array, rows: number, parameters: Float64Array[], dout: Float32Array) {
+function score(
+  definition: define.Definition,
+  x: Float64Array,
+  rows: number,
+  parameters: Float64Array[],
+  dout: Float32Array,
+) {
   const width = x.length / rows;
   const outs = dout.length / rows;
   let sum = 0;
@@ -138,7 +144,9 @@ function differences(f: () => number, values: Float64Array, picks: readonly numb
 }
 
 const picked = (length: number, count: number) =>
-  Array.from({ length: Math.min(length, count) }, (_, i) => Math.floor((i * length) / Math.min(length, count)));
+  Array.from({ length: Math.min(length, count) }, (_, i) =>
+    Math.floor((i * length) / Math.min(length, count)),
+  );
 
 async function check(one: Case, rows: number): Promise<void> {
   const random = new SeededRandom(seed + rows);
@@ -166,15 +174,21 @@ async function check(one: Case, rows: number): Promise<void> {
     assert.ok(errorOf(given(trace.values[outputName]), expected) <= allowed, `${isa}: values`);
     const f = () => score(one.definition, x, rows, own, dout);
     const dx = given(trace.gradients[input]);
-    const picks = picked(dx.length, 24);
+    const picks = picked(dx.length, 10);
     const slopes = differences(f, x, picks);
-    const error = errorOf(picks.map((i) => dx[i] as number), slopes);
+    const error = errorOf(
+      picks.map((i) => dx[i] as number),
+      slopes,
+    );
     assert.ok(error <= allowed, `${isa}: gradient of ${input} ${error}`);
-    for (const p of picked(names.length, 12)) {
+    for (const p of picked(names.length, 6)) {
       const gradient = given(trace.parameterGradients[names[p] as string]);
-      const places = picked(gradient.length, 6);
+      const places = picked(gradient.length, 3);
       const wanted = differences(f, own[p] as Float64Array, places);
-      const off = errorOf(places.map((i) => gradient[i] as number), wanted);
+      const off = errorOf(
+        places.map((i) => gradient[i] as number),
+        wanted,
+      );
       assert.ok(off <= allowed, `${isa}: gradient of ${names[p]} ${off}`);
     }
   }
@@ -182,9 +196,9 @@ async function check(one: Case, rows: number): Promise<void> {
 
 for (const [F, D, rows] of [
   [5, 6, 3],
-  [7, 16, 20],
-  [4, 20, 70],
-  [18, 8, 2],
+  [6, 16, 18],
+  [3, 20, 67],
+  [17, 8, 2],
 ] as const) {
   for (const one of sized(F, D)) {
     test(`${one.name}, F=${F} D=${D} B=${rows}: values and gradients are those of the float64 definition`, () =>

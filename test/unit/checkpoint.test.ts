@@ -198,6 +198,21 @@ test('weights with other names or shapes are refused by name, before anything is
   assert.equal(target.values, memoryTensors(50).values);
 });
 
+test('weights in another number format are refused by name', async ({ dir }) => {
+  const path = join(dir, 'm.safetensors');
+  const header = JSON.stringify({ a: { dtype: 'F16', shape: [2], data_offsets: [0, 4] } }).padEnd(64);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(64n);
+  writeFileSync(path, Buffer.concat([length, Buffer.from(header), Buffer.alloc(4)]));
+  const [info] = (await describeSafetensors(path)).tensors;
+  assert.equal([info?.dtype, info?.size, info?.sizeBytes], ['F16', 2, 4]);
+  const wanted = [{ name: 'a', shape: [2], size: 2 }];
+  assert.match(
+    await failure(() => loadSafetensors(path, wanted, memoryTensors(1))),
+    /has a in F16 where the model has F32/,
+  );
+});
+
 test('broken safetensors files are refused with what is wrong', async ({ dir }) => {
   const path = join(dir, 'm.safetensors');
   const file = (header: string | object, data = 0, declared?: number) => {
@@ -220,7 +235,7 @@ test('broken safetensors files are refused with what is wrong', async ({ dir }) 
     [{ a: tensor(0, 8), b: tensor(4, 12) }, 12, /an overlap before tensor b/],
     [{ a: tensor(0, 8), b: tensor(12, 16) }, 16, /a gap before tensor b/],
     [{ a: tensor(0, 8, [3]) }, 8, /gives tensor a 8 bytes for shape \[3\]/],
-    [{ a: tensor(0, 8, [4], 'F16') }, 8, /tensor a in F16/],
+    [{ a: tensor(0, 8, [4], 'F31') }, 8, /tensor a in F31/],
     [{ a: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, 4, /describes tensor a wrongly/],
     [{ __metadata__: { x: 1 } }, 0, /metadata that is more than strings/],
   ];

@@ -1,0 +1,165 @@
+import { freemem } from 'node:os';
+import type { Addon, ChunkRates, OptimizerSpec } from '../addon/addon-types.ts';
+import { parseConfig } from '../config/config.ts';
+import { GraphBuilder } from '../graph/graph-builder.ts';
+import type { GraphSpec } from '../graph/graph-spec.ts';
+import { planEmbedding } from '../models/embedding-plan.ts';
+import type { EmbeddingCase } from './embedding-cases.ts';
+import { gatedSamples, median, type Peak } from './gated-samples.ts';
+import type { BenchRow } from './step.ts';
+import { uniformBatch } from './synthetic-batch.ts';
+
+/** Table 2 of the paper: lookups a batch, floats of an embedding. */
+const BATCH_SIZE = 10_240;
+const DIM = 128;
+/** Different batches, more of them than caches hold, so that M isn't looked up at the same places again and again. */
+const BATCHES = 16;
+/** Largest share of the free memory that one case's M may take. */
+const MEMORY_SHARE = 0.5;
+
+export const PASSES = ['forward', 'backward-dense', 'backward-sparse'] as const;
+
+export interface EmbeddingRow extends Omit<BenchRow, 'bench'> {
+  readonly bench: 'embedding';
+  readonly kind: string;
+  /** n: rows of the table. */
+  readonly rows: number;
+  /** n·D / |M| */
+  readonly compression: number;
+  readonly chunkSize: number;
+  /** A backward pass sums the gradient and applies it to M with SGD, which the engine does in one. */
+  readonly pass: (typeof PASSES)[number];
+}
+
+/** A case that doesn't fit this machine, and why. */
+export interface SkippedCase {
+  readonly case: string;
+  readonly reason: string;
+}
+
+/**
+ * Times lookup and update of one table, alone: 10,240 uniformly drawn ids, D = 128.
+ * The roofline of a pass is the time its chunks take at random places of an array of |M| floats when their addresses are known.
+ * @param samples how many accepted samples each median is taken of
+ */
+export async function benchEmbedding(
+  addon: Addon,
+  embeddingCase: EmbeddingCase,
+  peak: Peak,
+  samples: number,
+): Promise<EmbeddingRow[] | SkippedCase> {
+  const sizes = planFor(embeddingCase, 'dense').attributes;
+  const bytes = sizes.memorySize * 4;
+  if (bytes > MEMORY_SHARE * freemem()) {
+    return {
+      case: embeddingCase.name,
+      reason: `M takes ${gibibytes(bytes)} GiB, more than half of the ${gibibytes(freemem())} GiB that are free`,
+    };
+  }
+  const chunks = BATCH_SIZE * Math.ceil(DIM / sizes.chunkSize);
+  const rates = addon.chunkProbe(peak.threads, sizes.memorySize, sizes.chunkSize, chunks);
+  const dense = await timePasses(addon, embeddingCase, 'dense', peak, samples, rates);
+  const sparse = await timePasses(addon, embeddingCase, 'sparse', peak, samples, rates);
+  return [...dense, ...sparse.filter(({ pass }) => pass !== 'forward')];
+}
+
+function gibibytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
+}
+
+function planFor({ rows, settings }: EmbeddingCase, gradient: 'dense' | 'sparse') {
+  const config = parseConfig(
+    `data: { train: none, eval: none, batchSize: ${BATCH_SIZE} }
+embedding: { kind: robe, dim: ${DIM}, gradient: ${gradient} }
+model: { kind: dlrm, bottomMlp: [${DIM}], topMlp: [1] }
+optimizer: { kind: sgd, learningRate: 0.01 }
+`,
+    'bench embedding',
+    settings,
+  );
+  const plan = planEmbedding(config, {
+    numDense: 1,
+    numTables: 1,
+    ids: 'vocab',
+    tableSizes: [rows],
+  });
+  return { ...plan, optimizer: config.optimizer as OptimizerSpec };
+}
+
+/** Ids → embedding → one weight a component → logit: the least there can be around a lookup that learns. */
+function graphFor(plan: ReturnType<typeof planFor>): GraphSpec {
+  const graph = new GraphBuilder(1, 1);
+  const slots = graph.embedding('embedding', graph.sparseInput(), plan.attributes, plan.inits);
+  // The one slot [B, 1, D] read as [B, D].
+  const flat = { ...slots, shape: [DIM] };
+  const init = { kind: 'normal', std: 0.01 } as const;
+  return graph.build(graph.linear('sum', flat, 1, 'none', { weight: init, bias: init }));
+}
+
+async function timePasses(
+  addon: Addon,
+  embeddingCase: EmbeddingCase,
+  gradient: 'dense' | 'sparse',
+  peak: Peak,
+  samples: number,
+  rates: ChunkRates,
+): Promise<EmbeddingRow[]> {
+  const plan = planFor(embeddingCase, gradient);
+  const engine = new addon.Engine(graphFor(plan), {
+    batchSize: BATCH_SIZE,
+    threads: peak.threads,
+    seed: 1,
+    optimizer: plan.optimizer,
+    isa: 'auto',
+    training: true,
+    precision: 'f32',
+  });
+  try {
+    const batches = Array.from({ length: BATCHES }, (_, i) =>
+      uniformBatch(BATCH_SIZE, embeddingCase.rows, i + 1),
+    );
+    const learningRate = Float64Array.of(0.01);
+    let calls = 0;
+    const work = async () => {
+      const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
+      await engine.train(batch, BATCH_SIZE, calls, learningRate);
+    };
+    for (let i = 0; i < BATCHES; i++) await work();
+    await engine.takeTimings();
+    const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
+    const { kind, memorySize, chunkSize } = plan.attributes;
+    const chunks = BATCH_SIZE * Math.ceil(DIM / chunkSize);
+    const row = (pass: EmbeddingRow['pass'], part: string, chunkNs: number): EmbeddingRow => {
+      const medianMs = median(taken.accepted.map(({ details }) => details[part] ?? Number.NaN));
+      const rooflineMs = (chunks * chunkNs) / 1e6;
+      return {
+        bench: 'embedding',
+        case: embeddingCase.name,
+        device: 'cpu',
+        precision: 'f32',
+        threads: peak.threads,
+        kind,
+        rows: embeddingCase.rows,
+        memorySize,
+        compression: (embeddingCase.rows * DIM) / memorySize,
+        chunkSize,
+        pass,
+        gradient,
+        medianMs,
+        samplesPerSecond: (BATCH_SIZE * 1000) / medianMs,
+        rooflineMs,
+        rooflineFraction: rooflineMs / medianMs,
+        peak: median(taken.accepted.map((sample) => sample.peak)),
+        samples: taken.accepted.length,
+        rejected: taken.rejected,
+        parts: {},
+      };
+    };
+    return [
+      row('forward', 'embedding.forward', rates.gatherNs),
+      row(`backward-${gradient}`, 'update.embedding', rates.updateNs),
+    ];
+  } finally {
+    await engine.dispose();
+  }
+}

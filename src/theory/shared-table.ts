@@ -1,0 +1,149 @@
+import type { Addon, EngineOptions, NativeEngine, Trace } from '../addon/addon-types.ts';
+import { parseConfig } from '../config/config.ts';
+import { GraphBuilder } from '../graph/graph-builder.ts';
+import type { GraphSpec } from '../graph/graph-spec.ts';
+import { planEmbedding } from '../models/embedding-plan.ts';
+import type { Method } from './methods.ts';
+
+/** Floats of M by parameter name. */
+export type Memory = ReadonlyMap<string, Float64Array>;
+
+export interface SharedTableRequest {
+  readonly method: Method;
+  readonly rows: number;
+  readonly dim: number;
+  /** |M| in floats, a multiple of the method's unit. */
+  readonly memorySize: number;
+  readonly seed: number;
+  readonly threads: number;
+  /** Most rows of one call. */
+  readonly blockRows: number;
+}
+
+/**
+ * The linear map A from M to a virtual n×d table, as the engine computes it when training: looking rows up is A·M, and the gradient that M gets
+ * from gradients of rows is Aᵀ times them.
+ */
+export class SharedTable {
+  readonly #addon: Addon;
+  readonly #request: SharedTableRequest;
+  readonly #graph: GraphSpec;
+  readonly #options: EngineOptions;
+  /** |M| in floats. */
+  readonly memorySize: number;
+
+  /** @throws UsageError ERR_CONFIG when the method can't have this size */
+  constructor(addon: Addon, request: SharedTableRequest) {
+    const { seed, threads, blockRows } = request;
+    this.#addon = addon;
+    this.#request = request;
+    this.#graph = lookupGraph(request);
+    this.#options = {
+      batchSize: blockRows,
+      threads,
+      seed,
+      optimizer: { kind: 'sgd', beta1: 0, beta2: 0, epsilon: 0, initialAccumulator: 0 },
+      isa: 'auto',
+      training: true,
+    };
+    this.memorySize = this.#graph.parameters.reduce(
+      (sum, { shape }) => sum + shape.reduce((a, b) => a * b),
+      0,
+    );
+  }
+
+  /** Aᵀ times a table given block by block. */
+  async transposed(blocks: AsyncIterable<{ first: number; values: Float32Array }>): Promise<Memory> {
+    const memory = new Map<string, Float64Array>();
+    await this.#withEngine(true, async (engine) => {
+      for (const { name, size } of engine.parameters()) memory.set(name, new Float64Array(size));
+      for await (const { first, values } of blocks) {
+        const { parameterGradients } = await this.#trace(engine, first, values);
+        for (const [name, sums] of memory) add(sums, parameterGradients[name] as Float32Array);
+      }
+    });
+    return memory;
+  }
+
+  /**
+   * The M whose table is nearest to E, where every float of a lookup is one float of M (`readsOne`): each float is the mean of the floats of E
+   * that it stands for.
+   * @param sketch Aᵀ·E
+   */
+  async mean(sketch: Memory): Promise<Memory> {
+    const reads = await this.transposed(this.#ones());
+    return new Map(
+      [...sketch].map(([name, sums]) => {
+        const counts = reads.get(name) as Float64Array;
+        return [name, sums.map((sum, i) => sum / Math.max(1, counts[i] as number))];
+      }),
+    );
+  }
+
+  /** Calls `use` with a function that gives rows [first, first + count) of A·M, [count, d]. */
+  async withMemory(
+    memory: Memory,
+    use: (lookUp: (first: number, count: number) => Promise<Float32Array>) => Promise<void>,
+  ): Promise<void> {
+    await this.#withEngine(false, async (engine) => {
+      for (const [name, values] of memory) await engine.write(name, 0, Float32Array.from(values));
+      await use(async (first, count) => {
+        const { values } = await this.#trace(engine, first, new Float32Array(count * this.#request.dim));
+        return values[SLOTS] as Float32Array;
+      });
+    });
+  }
+
+  /** A table of ones, so that Aᵀ times it counts how often each float of M is read. */
+  async *#ones() {
+    const { rows, dim, blockRows } = this.#request;
+    const values = new Float32Array(Math.min(rows, blockRows) * dim).fill(1);
+    for (let first = 0; first < rows; first += blockRows) {
+      yield { first, values: values.subarray(0, Math.min(blockRows, rows - first) * dim) };
+    }
+  }
+
+  #trace(engine: NativeEngine, first: number, rows: Float32Array): Promise<Trace> {
+    const count = rows.length / this.#request.dim;
+    const batch = {
+      labels: new Uint8Array(count),
+      dense: new Float32Array(count),
+      sparse: Uint32Array.from({ length: count }, (_, i) => first + i),
+    };
+    return engine.trace(batch, rows);
+  }
+
+  async #withEngine(training: boolean, use: (engine: NativeEngine) => Promise<void>): Promise<void> {
+    const engine = new this.#addon.Engine(this.#graph, { ...this.#options, training });
+    try {
+      await use(engine);
+    } finally {
+      await engine.dispose();
+    }
+  }
+}
+
+const SLOTS = 'slots';
+
+/** Ids of one table → its rows. */
+function lookupGraph({ method, rows, dim, memorySize, seed }: SharedTableRequest): GraphSpec {
+  const unused = 'unused';
+  const config = parseConfig(
+    JSON.stringify({
+      seed,
+      data: { train: unused, eval: unused },
+      embedding: { ...method.embedding, dim, memorySize },
+      model: { bottomMlp: [dim], topMlp: [1] },
+      optimizer: { learningRate: 1 },
+    }),
+    `method ${method.name}`,
+  );
+  const facts = { numDense: 1, numTables: 1, ids: 'vocab', tableSizes: [rows] } as const;
+  const { attributes, inits } = planEmbedding(config, facts);
+  const graph = new GraphBuilder(facts.numDense, facts.numTables);
+  return graph.buildPart(graph.embedding(SLOTS, graph.sparseInput(), attributes, inits));
+}
+
+function add(sums: Float64Array, values: Float32Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (values[i] as number);
+}

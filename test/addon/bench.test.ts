@@ -1,0 +1,61 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { loadAddon } from '../../src/addon/load.ts';
+import { benchCase } from '../../src/bench/cases.ts';
+import { benchEmbedding, PASSES } from '../../src/bench/embedding.ts';
+import { EMBEDDING_TABLES, embeddingCases } from '../../src/bench/embedding-cases.ts';
+import { benchStep } from '../../src/bench/step.ts';
+import { runPss } from '../helpers/run-pss.ts';
+
+const test = suite('bench');
+
+/** The addon on a machine that is never busy, so that no sample is turned down. */
+const addon = { ...loadAddon(), fmaProbe: () => 100 };
+const PEAK = { gflops: 100, threads: 2 };
+
+test('times the passes of every embedding case', async () => {
+  for (const embeddingCase of EMBEDDING_TABLES.flatMap((table) => embeddingCases(table, [20_000]))) {
+    const rows = await benchEmbedding(addon, embeddingCase, PEAK, 1);
+    if ('reason' in rows) throw new Error(rows.reason);
+    assert.equal(
+      rows.map(({ pass }) => pass),
+      PASSES,
+    );
+    for (const row of rows) {
+      assert.is(row.samples, 1);
+      assert.ok(row.medianMs > 0 && row.rooflineMs > 0, row.case);
+      assert.is(row.rooflineFraction, row.rooflineMs / row.medianMs);
+    }
+  }
+});
+
+test('leaves out what no memory holds, and says so', async () => {
+  const [huge] = embeddingCases('compression', [2 ** 32]);
+  if (!huge) throw new Error('no case');
+  const skipped = await benchEmbedding(addon, huge, PEAK, 1);
+  assert.match('reason' in skipped ? skipped.reason : '', /M takes 204\.8 GiB/);
+});
+
+test('random chunks take longer where no cache holds the array', () => {
+  const [small, large] = [2 ** 14, 2 ** 26].map((floats) => addon.chunkProbe(1, floats, 16, 20_000));
+  assert.ok(small && large && small.gatherNs < large.gatherNs && small.updateNs < large.updateNs);
+});
+
+test('times whole steps and predictions', async () => {
+  const known = ['kaggle-128'];
+  const benchmark = benchCase('kaggle-128', known);
+  for (const bench of ['step', 'inference'] as const) {
+    const row = await benchStep(addon, bench, benchmark, PEAK, 1);
+    assert.is(row.case, 'kaggle-128');
+    assert.is(row.samplesPerSecond, 128_000 / row.medianMs);
+    assert.ok(Object.keys(row.parts).includes('topMlp.forward'));
+  }
+});
+
+test('answers wrong sizes with exit code 2', () => {
+  const { code, stderr } = runPss(['bench', 'embedding', '--rows', '4X']);
+  assert.is(code, 2);
+  assert.match(stderr, /whole numbers up to 2³², as in 4M,16M/);
+});
+
+test.run();

@@ -1,0 +1,95 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { loadAddon } from '../../src/addon/load.ts';
+import { parseMethod } from '../../src/theory/methods.ts';
+import { type Memory, SharedTable } from '../../src/theory/shared-table.ts';
+import { sketchTable } from '../../src/theory/sketch.ts';
+import { largestDifference } from '../helpers/float-error.ts';
+import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
+import { memoryTable, multiply } from '../helpers/tables.ts';
+
+const test = suite('shared table');
+const seed = testSeed(60);
+
+const ROWS = 40;
+const DIM = 6;
+
+interface Case {
+  readonly name: string;
+  readonly memorySize: number;
+}
+const CASES: readonly Case[] = [
+  { name: 'hash', memorySize: 10 * DIM },
+  { name: 'robe:4', memorySize: 53 },
+  { name: 'hashednet', memorySize: 31 },
+];
+
+function sharedTable({ name, memorySize }: Case): SharedTable {
+  const method = parseMethod(name, DIM);
+  const request = { method, rows: ROWS, dim: DIM, memorySize, seed: 3, threads: 2, blockRows: 16 };
+  return new SharedTable(loadAddon(), request);
+}
+
+/** A, [n·d, |M|], a column at a time: the table that a single 1 in M makes. */
+async function matrixOf(shared: SharedTable): Promise<Float64Array> {
+  const a = new Float64Array(ROWS * DIM * shared.memorySize);
+  const zeros = await shared.transposed(memoryTable(new Float32Array(ROWS * DIM), DIM).blocks(16));
+  const [name] = zeros.keys();
+  for (let column = 0; column < shared.memorySize; column++) {
+    const memory = new Float64Array(shared.memorySize);
+    memory[column] = 1;
+    await shared.withMemory(new Map([[name as string, memory]]), async (lookUp) => {
+      for (let first = 0; first < ROWS; first += 16) {
+        const rows = await lookUp(first, Math.min(16, ROWS - first));
+        rows.forEach((value, j) => {
+          a[(first * DIM + j) * shared.memorySize + column] = value;
+        });
+      }
+    });
+  }
+  return a;
+}
+
+/** M as one array. */
+function joined(memory: Memory): Float64Array {
+  return Float64Array.from([...memory.values()].flatMap((values) => [...values]));
+}
+
+function transpose(a: Float64Array, rows: number, columns: number): Float64Array {
+  return Float64Array.from(a, (_, i) => a[(i % rows) * columns + Math.floor(i / rows)] as number);
+}
+
+for (const each of CASES) {
+  test(`${each.name}: the sketch is Aᵀ·E, and the mean is the M whose table is nearest to E`, async () => {
+    const shared = sharedTable(each);
+    assert.is(shared.memorySize, each.memorySize);
+    const a = await matrixOf(shared);
+    const at = transpose(a, ROWS * DIM, each.memorySize);
+    const product = (matrix: Float64Array, v: ArrayLike<number>) =>
+      multiply(matrix, v, matrix.length / v.length, v.length, 1);
+    const exact = new SeededRandom(seed).floats(ROWS * DIM);
+    const sketch = await shared.transposed(memoryTable(exact, DIM).blocks(16));
+    // Sums of at most 40 values below 1 in float32.
+    assert.ok(largestDifference(joined(sketch), product(at, exact)) < 1e-5);
+    const mean = joined(await shared.mean(sketch));
+    const rest = product(a, mean).map((value, i) => value - (exact[i] as number));
+    // The gradient of the squared distance, which vanishes at the nearest M.
+    assert.ok(Math.max(...product(at, rest).map(Math.abs)) < 1e-5);
+  });
+}
+
+test('results are the same for any number of threads', async () => {
+  const exact = new SeededRandom(seed).floats(ROWS * DIM);
+  const request = {
+    table: memoryTable(exact, DIM),
+    methods: ['hash', 'robe:4'],
+    memorySizes: [60, 120],
+    seed: 3,
+    delta: 0.01,
+  };
+  const one = await sketchTable(loadAddon(), { ...request, threads: 1 });
+  assert.equal(await sketchTable(loadAddon(), { ...request, threads: 2 }), one);
+  assert.is(one.results.length, 8);
+});
+
+test.run();
