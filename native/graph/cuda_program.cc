@@ -34,8 +34,9 @@ std::unique_ptr<Op> CudaProgram::build_op(const NodeSpec& node) {
 }
 
 std::unique_ptr<Op> CudaProgram::build_gradient_sum(const Tensor* total, std::vector<const float*>) {
-  throw Error("ERR_GRAPH", "Several nodes read '" + total->name +
-                               "', whose gradients device cuda can't add up in this version; use device cpu.");
+  throw Error("ERR_GRAPH",
+              "Several nodes read '" + total->name +
+                  "', whose gradients device cuda can't add up in this version; use device cpu.");
 }
 
 void CudaProgram::build_rest(bool trains, bool scores) {

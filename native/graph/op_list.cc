@@ -82,9 +82,9 @@ std::unique_ptr<Op> build_linear(typename Ops::Build& c, const NodeSpec& node) {
     throw Error("ERR_GRAPH", "Layer '" + node.name + "' has an unknown activation '" + activation + "'.");
   }
   const auto& parameters = c.store.parameters();
-  return std::make_unique<typename Ops::LinearOp>(
-      c.op, &c.inputs(node)[0], &parameters[node.parameters[0]],
-      biased ? &parameters[node.parameters[1]] : nullptr, activation == "relu", &c.tensors[node.output]);
+  return std::make_unique<typename Ops::LinearOp>(c.op, &c.inputs(node)[0], &parameters[node.parameters[0]],
+                                                  biased ? &parameters[node.parameters[1]] : nullptr,
+                                                  activation == "relu", &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -162,8 +162,9 @@ std::unique_ptr<Op> build_senet(CpuBuildContext& c, const NodeSpec& node) {
 
 std::unique_ptr<Op> build_bilinear_interaction(CpuBuildContext& c, const NodeSpec& node) {
   expect(node, std::max<size_t>(1, node.inputs.size()), std::max<size_t>(1, node.parameters.size()));
-  static const std::map<std::string, BilinearKind> kinds = {
-      {"interaction", BilinearKind::kInteraction}, {"each", BilinearKind::kEach}, {"all", BilinearKind::kAll}};
+  static const std::map<std::string, BilinearKind> kinds = {{"interaction", BilinearKind::kInteraction},
+                                                            {"each", BilinearKind::kEach},
+                                                            {"all", BilinearKind::kAll}};
   const auto kind = kinds.find(node.attributes.string("kind"));
   if (kind == kinds.end()) throw Error("ERR_GRAPH", "Node '" + node.name + "' has an unknown kind.");
   return std::make_unique<BilinearInteraction>(c.op, pointers(c.inputs(node)), parameters_of(c, node),
@@ -173,10 +174,9 @@ std::unique_ptr<Op> build_bilinear_interaction(CpuBuildContext& c, const NodeSpe
 std::unique_ptr<Op> build_dropout(CpuBuildContext& c, const NodeSpec& node) {
   expect(node, 1, 0);
   const Attributes& a = node.attributes;
-  return std::make_unique<Dropout>(c.op, &c.inputs(node)[0], a.number("rate"),
-                                   static_cast<uint64_t>(a.integer("seed")),
-                                   static_cast<uint64_t>(a.integer("layer")), a.integer("lastStep"),
-                                   &c.tensors[node.output]);
+  return std::make_unique<Dropout>(
+      c.op, &c.inputs(node)[0], a.number("rate"), static_cast<uint64_t>(a.integer("seed")),
+      static_cast<uint64_t>(a.integer("layer")), a.integer("lastStep"), &c.tensors[node.output]);
 }
 
 template <typename Build>

@@ -119,11 +119,11 @@ export type BilinearKind = 'interaction' | 'each' | 'all';
 export function bilinearInteraction(
   graph: GraphBuilder,
   name: string,
-  inputs: readonly TensorRef[],
+  inputs: readonly [TensorRef, ...TensorRef[]],
   kind: BilinearKind,
 ): TensorRef {
   for (const input of inputs) graph.expectRank(name, input, 2);
-  const [fields, dim] = inputs[0]?.shape as readonly [number, number];
+  const [fields, dim] = inputs[0].shape as readonly [number, number];
   const pairs = (fields * (fields - 1)) / 2;
   const matrices = { interaction: pairs, each: fields - 1, all: 1 }[kind];
   const parameters = Array.from({ length: matrices }, (_, n) =>

@@ -187,15 +187,6 @@ test('checks keys against each other', () => {
     [['embedding.compression=null', 'embedding.memorySize=15'], 'at least one chunk of 16 floats'],
     [['model.bottomMlp=[32]'], 'model.bottomMlp ends in 32 but must end in embedding.dim, 16'],
     [['model.topMlp=[8, 2]'], 'must end in 1, the logit'],
-    [['model={kind: xdeepfm, cinLayers: [7, 5]}'], 'model.cinLayers has 7 before its last layer'],
-    [
-      ['model={kind: dcn, compat: criteo_deepctr}', 'embedding.kind=hash'],
-      'model.compat criteo_deepctr is about shared arrays',
-    ],
-    [
-      ['model={kind: dcn, compat: criteo_deepctr, dropout: 0.5}'],
-      'stops dropout at the first evaluation; set train.evalEvery',
-    ],
     [['train.stopAtTarget=true'], 'train.stopAtTarget needs train.targetAuc'],
     [
       ['optimizer.decaySteps=5', 'optimizer.warmupSteps=9', 'optimizer.decayStart=8'],

@@ -9,7 +9,7 @@ const sizes = Array.from({ length: 26 }, (_, t) => (t === 4 ? 400 : 10 + t));
 const rows = sizes.reduce((a, b) => a + b, 0);
 const facts = { numDense: 13, numTables: 26, ids: 'vocab', tableSizes: sizes } as const;
 
-/** Two floats in three of the budget of 2,600 would be too many for the first-order term; one in nine is its share. */
+/** Of the budget of 2,600 floats, one in nine is the first-order term's: one beside the eight of an embedding. */
 const BASE = `
 data: { train: none, eval: none }
 embedding: { kind: robe, dim: 8, memorySize: 2600, chunkSize: 4 }
@@ -157,6 +157,30 @@ test('compat criteo_deepctr takes first-order weights from the embeddings, its i
   assert.equal(memory?.init, { kind: 'normal', std: 1e-4 });
   assert.is(graph.nodes.find(({ name }) => name === 'linear')?.op, 'firstComponent');
   assert.is(graph.nodes.find(({ op }) => op === 'dropout')?.attributes['lastStep'], 40);
+});
+
+test('keys that do not fit together or belong to another model are refused', () => {
+  const cases: [sets: string[], part: RegExp][] = [
+    [['model={kind: xdeepfm, cinLayers: [7, 5]}'], /model\.cinLayers has 7 before its last layer/],
+    [
+      [
+        'model.compat=criteo_deepctr',
+        'embedding.kind=hash',
+        'embedding.chunkSize=null',
+        'embedding.memorySize=2400',
+      ],
+      /model\.compat criteo_deepctr is about shared arrays/,
+    ],
+    [
+      ['model.compat=criteo_deepctr', 'model.dropout=0.5'],
+      /stops dropout at the first evaluation; set train\.evalEvery/,
+    ],
+    [['model.heads=2'], /model\.heads isn't a known key/],
+    [['model.crosLayers=2'], /did you mean model\.crossLayers\?/],
+    [['model.kind=dnc'], /model\.kind must be one of dlrm, dcn, autoint, deepfm, xdeepfm, fibinet/],
+    [['model=null'], /model is missing|model has no value/],
+  ];
+  for (const [sets, part] of cases) assert.throws(() => modelOf(...sets), part);
 });
 
 test.run();

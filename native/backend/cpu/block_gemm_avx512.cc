@@ -21,8 +21,7 @@ void tile(const BlockGemm& g, __mmask16 mask) {
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
     for (int v = 0; v < N; v++) {
-      sums[r][v] =
-          g.add ? _mm512_maskz_loadu_ps(part(v), g.c + r * g.c_ld + 16 * v) : _mm512_setzero_ps();
+      sums[r][v] = g.add ? _mm512_maskz_loadu_ps(part(v), g.c + r * g.c_ld + 16 * v) : _mm512_setzero_ps();
     }
   }
   const float* a = g.a;
@@ -143,8 +142,8 @@ void transpose_avx512(float* out, int64_t out_ld, const float* in, int64_t in_ld
       __m512 block[16];
 #pragma GCC unroll 16
       for (int i = 0; i < 16; i++) {
-        block[i] = i < height ? _mm512_maskz_loadu_ps(lanes(width), in + (r + i) * in_ld + c)
-                              : _mm512_setzero_ps();
+        block[i] =
+            i < height ? _mm512_maskz_loadu_ps(lanes(width), in + (r + i) * in_ld + c) : _mm512_setzero_ps();
       }
       transpose16(block);
 #pragma GCC unroll 16

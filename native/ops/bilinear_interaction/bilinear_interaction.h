@@ -5,8 +5,9 @@
 // W is one for each pair (`interaction`), for each i (`each`) or for all (`all`); where pairs share t, it is
 // computed once, and their dt are added before the products with W.
 //
-// Samples are taken kBilinearSamples at a time, so that a matrix is read once for as many. The backward computes t
-// again, which is less than keeping it. Flops a sample and pair: 2*D*D forward, 6*D*D backward (interaction).
+// Samples are taken kBilinearSamples at a time, so that a matrix is read once for as many. The backward
+// computes t again, which is less than keeping it. Flops a sample and pair: 2*D*D forward, 6*D*D backward
+// (interaction).
 #pragma once
 
 #include <vector>

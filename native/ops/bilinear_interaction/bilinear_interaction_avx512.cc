@@ -30,8 +30,8 @@ void multiply(float* to, int64_t to_ld, const float* x, int64_t x_ld, const floa
       const __m512 left = _mm512_maskz_loadu_ps(mask, x + b * x_ld + d);
       const __m512 right = _mm512_maskz_loadu_ps(mask, y + b * y_ld + d);
       float* at = to + b * to_ld + d;
-      const __m512 value = kAdd ? _mm512_fmadd_ps(left, right, _mm512_maskz_loadu_ps(mask, at))
-                                : _mm512_mul_ps(left, right);
+      const __m512 value =
+          kAdd ? _mm512_fmadd_ps(left, right, _mm512_maskz_loadu_ps(mask, at)) : _mm512_mul_ps(left, right);
       _mm512_mask_storeu_ps(at, mask, value);
     }
   }
@@ -75,9 +75,11 @@ void bilinear_backward_avx512(const BilinearRows& rows, float* dmatrices, const 
         multiply<true>(rows.dslots + j * D, rows.slots_ld, dp, rows.out_ld, t, Dp, samples, D);
       }
       if (!own && j + 1 < F) continue;
-      block_gemm_avx512({dmatrices + at, Dp, dt, 1, Dp, rows.slots + i * D, rows.slots_ld, D, D, samples, true});
+      block_gemm_avx512(
+          {dmatrices + at, Dp, dt, 1, Dp, rows.slots + i * D, rows.slots_ld, D, D, samples, true});
       if (!rows.dslots) continue;
-      block_gemm_avx512({rows.dslots + i * D, rows.slots_ld, dt, Dp, 1, matrices + at, Dp, samples, D, D, true});
+      block_gemm_avx512(
+          {rows.dslots + i * D, rows.slots_ld, dt, Dp, 1, matrices + at, Dp, samples, D, D, true});
     }
   }
 }

@@ -20,7 +20,8 @@ BilinearInteraction::BilinearInteraction(const OpContext& context, std::vector<c
   bool fits = out->cols == count * shape_.pairs() * shape_.D &&
               static_cast<int64_t>(parameters_.size()) == shape_.matrices();
   for (const Tensor* input : inputs_) fits = fits && input->shape == inputs_[0]->shape;
-  for (const Parameter* matrix : parameters_) fits = fits && matrix->rows == shape_.D && matrix->cols == shape_.D;
+  for (const Parameter* matrix : parameters_)
+    fits = fits && matrix->rows == shape_.D && matrix->cols == shape_.D;
   if (!fits) throw Error("ERR_GRAPH", "The inputs and matrices of '" + out->name + "' don't fit together.");
   const auto floats = static_cast<size_t>(shape_.matrices() * shape_.D * shape_.Dp);
   matrices_ = AlignedBuffer<float>(floats);
@@ -38,7 +39,8 @@ int64_t BilinearInteraction::tasks(Stage stage, int64_t) {
 void BilinearInteraction::run_task(Stage stage, int64_t B, int64_t task) {
   if (stage == Stage::kWeightGradients) return shares_.run_task(B, task);
   const int64_t size = shape_.D * shape_.Dp;
-  std::memcpy(matrices_.data() + task * size, parameters_[task]->value, static_cast<size_t>(size) * sizeof(float));
+  std::memcpy(matrices_.data() + task * size, parameters_[task]->value,
+              static_cast<size_t>(size) * sizeof(float));
   const auto transpose = context_.isa == Isa::kAvx512 ? transpose_avx512 : transpose_ref;
   transpose(transposed_.data() + task * size, shape_.Dp, parameters_[task]->value, shape_.Dp, shape_.D,
             shape_.D);

@@ -28,8 +28,8 @@ Widest widest(const CinShape& shape) {
   return most;
 }
 
-// What a group of panels needs, all with P columns: the slots, layer gradients dx (and transposed), gradients of the
-// maps below and of the slots; and for one panel a chunk of z and of dz.
+// What a group of panels needs, all with P columns: the slots, layer gradients dx (and transposed), gradients
+// of the maps below and of the slots; and for one panel a chunk of z and of dz.
 struct Scratch {
   float *slots, *dx, *dxt, *dbelow, *dslots, *z, *dz;
 };
@@ -73,7 +73,8 @@ void make_z(float* z, const float* below, const float* slots, int64_t count, con
   for (int64_t h = 0; h < count; h++, below += P) {
     for (int64_t m = 0; m < F; m++, z += P) {
       for (int64_t p = 0; p < P; p += 16) {
-        _mm512_storeu_ps(z + p, _mm512_mul_ps(_mm512_loadu_ps(below + p), _mm512_loadu_ps(slots + m * P + p)));
+        _mm512_storeu_ps(z + p,
+                         _mm512_mul_ps(_mm512_loadu_ps(below + p), _mm512_loadu_ps(slots + m * P + p)));
       }
     }
   }
@@ -111,7 +112,8 @@ void relu(float* maps, int64_t floats) {
 float sum_of(const float* values, int64_t count) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < count; i += 16) {
-    const auto mask = count - i >= 16 ? static_cast<__mmask16>(0xFFFF) : static_cast<__mmask16>((1u << (count - i)) - 1);
+    const auto mask =
+        count - i >= 16 ? static_cast<__mmask16>(0xFFFF) : static_cast<__mmask16>((1u << (count - i)) - 1);
     sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, values + i));
   }
   return _mm512_reduce_add_ps(sum);
@@ -119,15 +121,17 @@ float sum_of(const float* values, int64_t count) {
 
 void store_outputs(const CinRows& rows, const CinLayer& layer, const CinShape& shape) {
   for (int64_t b = 0; b < rows.samples; b++) {
-    const float* maps = rows.hidden + (b / shape.S * shape.maps + layer.hidden) * shape.P + b % shape.S * shape.D;
+    const float* maps =
+        rows.hidden + (b / shape.S * shape.maps + layer.hidden) * shape.P + b % shape.S * shape.D;
     float* out = rows.out + b * rows.out_ld + layer.out;
     for (int64_t n = layer.on; n < layer.N; n++) out[n - layer.on] = sum_of(maps + n * shape.P, shape.D);
   }
 }
 
-// dx of one panel: from the maps above for those that went on, from dout for the others, zero where the map is.
-void make_dx(float* dx, float* dbias, const float* above, const float* maps, const CinRows& rows, int64_t panel,
-             const CinLayer& layer, const CinShape& shape) {
+// dx of one panel: from the maps above for those that went on, from dout for the others, zero where the map
+// is.
+void make_dx(float* dx, float* dbias, const float* above, const float* maps, const CinRows& rows,
+             int64_t panel, const CinLayer& layer, const CinShape& shape) {
   const int64_t P = shape.P, D = shape.D;
   const int64_t samples = std::min(shape.S, rows.samples - panel * shape.S);
   const float* dout = rows.dout + panel * shape.S * rows.out_ld + layer.out;
@@ -166,11 +170,10 @@ void cin_forward_avx512(const CinRows& rows, float* scratch, const CinShape& sha
       const int64_t count = std::min(chunk, layer.H - h);
       for (int64_t panel = 0; panel < panels; panel++) {
         const float* slots = s.slots + panel * F * P;
-        const float* below =
-            l ? rows.hidden + (panel * shape.maps + shape.layers[l - 1].hidden) * P : slots;
+        const float* below = l ? rows.hidden + (panel * shape.maps + shape.layers[l - 1].hidden) * P : slots;
         make_z(s.z, below + h * P, slots, count, shape);
-        block_gemm_avx512({maps(panel), P, layer.weight + h * F, layer.weight_ld, 1, s.z, P, layer.N, P,
-                           count * F, true});
+        block_gemm_avx512(
+            {maps(panel), P, layer.weight + h * F, layer.weight_ld, 1, s.z, P, layer.N, P, count * F, true});
       }
     }
     for (int64_t panel = 0; panel < panels; panel++) relu(maps(panel), layer.N * P);
@@ -205,7 +208,8 @@ void cin_backward_avx512(const CinRows& rows, float* dtransposed, float* dbiases
                            count * F, layer.N, P, true});
         block_gemm_avx512({s.dz, P, transposed + at, layer.Np, 1, s.dx + panel * most.N * P, P, count * F, P,
                            layer.N, false});
-        use_dz(s.dbelow + (panel * most.H + h) * P, s.dslots + panel * F * P, s.dz, below, slots, count, shape);
+        use_dz(s.dbelow + (panel * most.H + h) * P, s.dslots + panel * F * P, s.dz, below, slots, count,
+               shape);
       }
     }
   }

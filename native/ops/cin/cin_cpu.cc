@@ -46,8 +46,8 @@ Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parame
       shares_(context, parameters_) {
   const int64_t panel = shape_.maps * shape_.P, threads = context.team->threads();
   // Blocks have at most 512 rows; memory is real only once it is touched.
-  const int64_t panels =
-      context.training ? (most_row_blocks(context.max_batch) + 1) * (512 / shape_.S + 1) : threads * kCinPanels;
+  const int64_t panels = context.training ? (most_row_blocks(context.max_batch) + 1) * (512 / shape_.S + 1)
+                                          : threads * kCinPanels;
   hidden_ = AlignedBuffer<float>(static_cast<size_t>(panels * panel));
   scratch_ = AlignedBuffer<float>(
       static_cast<size_t>(threads * std::max(cin_scratch(shape_), shape_.maps * shape_.D)));
@@ -55,7 +55,8 @@ Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parame
   const CinLayer& last = shape_.layers.back();
   transposed_floats_ = last.transposed + last.H * shape_.F * last.Np;
   transposed_ = AlignedBuffer<float>(static_cast<size_t>(transposed_floats_));
-  sums_ = AlignedBuffer<float>(static_cast<size_t>(threads * (transposed_floats_ + pad_to_vector(shape_.maps))));
+  sums_ =
+      AlignedBuffer<float>(static_cast<size_t>(threads * (transposed_floats_ + pad_to_vector(shape_.maps))));
 }
 
 int64_t Cin::tasks(Stage stage, int64_t) {
@@ -97,8 +98,8 @@ CinGradients Cin::gradients_in(float* share, size_t layer) const {
 
 // The reference keeps a sample's maps where its panel would be.
 void Cin::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  float* scratch = scratch_.data() + ThreadTeam::current() * static_cast<int64_t>(scratch_.size()) /
-                                         context_.team->threads();
+  float* scratch = scratch_.data() +
+                   ThreadTeam::current() * static_cast<int64_t>(scratch_.size()) / context_.team->threads();
   if (wide_) {
     for (int64_t b = first; b < last; b += kCinPanels * shape_.S) {
       cin_forward_avx512(rows_at(batch.B, first, b, last), scratch, shape_);
@@ -114,8 +115,8 @@ void Cin::forward_rows(const Batch& batch, int64_t first, int64_t last) {
 void Cin::backward_rows_ref(float* share, int64_t first, int64_t last) {
   std::vector<CinGradients> gradients;
   for (size_t l = 0; l < shape_.layers.size(); l++) gradients.push_back(gradients_in(share, l));
-  float* dhidden = scratch_.data() + ThreadTeam::current() * static_cast<int64_t>(scratch_.size()) /
-                                         context_.team->threads();
+  float* dhidden = scratch_.data() +
+                   ThreadTeam::current() * static_cast<int64_t>(scratch_.size()) / context_.team->threads();
   for (int64_t b = first; b < last; b++) {
     cin_backward_ref(slots_->gradient + b * slots_->ld, gradients, dhidden, out_->gradient + b * out_->ld,
                      hidden_.data() + b * shape_.maps * shape_.D, slots_->value + b * slots_->ld, shape_);

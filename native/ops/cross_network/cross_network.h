@@ -29,9 +29,9 @@ void cross_forward_avx512(float* out, float* scales, const float* x, const float
 void cross_backward_ref(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
                         const float* x, const float* weights, const float* bias_sums, float* scratch,
                         int64_t B, const CrossShape& shape);
-void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const float* dout,
-                           const float* scales, const float* x, const float* weights,
-                           const float* bias_sums, float* scratch, int64_t B, const CrossShape& shape);
+void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
+                           const float* x, const float* weights, const float* bias_sums, float* scratch,
+                           int64_t B, const CrossShape& shape);
 
 class CrossNetwork : public CpuOp {
  public:

@@ -38,9 +38,9 @@ void cross_forward_avx512(float* out, float* scales, const float* x, const float
   }
 }
 
-void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const float* dout,
-                           const float* scales, const float* x, const float* weights,
-                           const float* bias_sums, float* scratch, int64_t B, const CrossShape& shape) {
+void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
+                           const float* x, const float* weights, const float* bias_sums, float* scratch,
+                           int64_t B, const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, x += ld, dout += ld, scales += L) {
     float* g = scratch;
@@ -55,7 +55,8 @@ void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const flo
       float* db = dbiases + l * ld;
       for (int64_t k = 0; k < ld; k += 16) {
         const __m512 gradient = _mm512_loadu_ps(g + k);
-        const __m512 at = _mm512_fmadd_ps(_mm512_loadu_ps(x + k), factor, _mm512_loadu_ps(bias_sums + l * ld + k));
+        const __m512 at =
+            _mm512_fmadd_ps(_mm512_loadu_ps(x + k), factor, _mm512_loadu_ps(bias_sums + l * ld + k));
         _mm512_storeu_ps(db + k, _mm512_add_ps(_mm512_loadu_ps(db + k), gradient));
         _mm512_storeu_ps(dw + k, _mm512_fmadd_ps(ds, at, _mm512_loadu_ps(dw + k)));
         if (dx) _mm512_storeu_ps(dx + k, _mm512_fmadd_ps(gradient, scale, _mm512_loadu_ps(dx + k)));

@@ -128,7 +128,8 @@ void Linear::reduce_blocks(int64_t B) {
 
 void Linear::forward_rows_one(int64_t first, int64_t last) {
   const auto dot = context_.isa == Isa::kAvx512 ? dot_rows_avx512 : dot_rows_ref;
-  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_ ? bias_->value[0] : 0.0f, last - first, K_);
+  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_ ? bias_->value[0] : 0.0f,
+      last - first, K_);
   if (!relu_) return;
   for (int64_t b = first; b < last; b++) y_->value[b] = std::max(y_->value[b], 0.0f);
 }

@@ -1,5 +1,5 @@
-// The logit of a model with several terms: out[b] = bias + sum over the inputs i and their columns c of x_i[b,
-// c].
+// The logit of a model with several terms: out[b] = bias + sum over the inputs i and their columns c of
+// x_i[b, c].
 //
 //   backward  dx_i[b, c] = dout[b];   dbias = sum_b dout[b]
 // Columns are added in order, then inputs.

@@ -6,9 +6,9 @@
 //   backward  dr = (y > 0) * dy;  dv_h = P_h^T dr_h;  dP = dr_h v_h^T;  dS = P * (dP - sum_g P * dP)
 //             dq_h = dS k_h;  dk_h = dS^T q_h;  de = [dq dk dv dr] [Q; K; V; R];  d[Q; K; V; R] = [...]^T e
 //
-// The four products with the weights go over the slots of kAttentionSamples samples at once, the rest sample by sample
-// in the L1 cache. q, k, v and P are kept for the backward. Flops a sample: 8*F*in*A + 4*F*F*A forward, twice that
-// backward.
+// The four products with the weights go over the slots of kAttentionSamples samples at once, the rest sample
+// by sample in the L1 cache. q, k, v and P are kept for the backward. Flops a sample: 8*F*in*A + 4*F*F*A
+// forward, twice that backward.
 #pragma once
 
 #include <vector>
@@ -70,7 +70,7 @@ class SelfAttention : public CpuOp {
   bool packed_ = false;
   AlignedBuffer<float> weights_;     // [4A, in]
   AlignedBuffer<float> transposed_;  // [in, 4A]
-  AlignedBuffer<float> qkv_;         // [rows, F, 3A]: of a batch when training, otherwise of each thread's samples
+  AlignedBuffer<float> qkv_;  // [rows, F, 3A]: of a batch when training, otherwise of each thread's samples
   AlignedBuffer<float> probabilities_;
   int64_t scratch_floats_;
   AlignedBuffer<float> scratch_;  // [threads]

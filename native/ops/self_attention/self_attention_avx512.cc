@@ -12,7 +12,8 @@ inline __mmask16 lanes(int64_t count) {
   return count >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1);
 }
 
-// e^x for x <= 0, about 1 unit in the last place: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial in r, times 2^n.
+// e^x for x <= 0, about 1 unit in the last place: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial in r,
+// times 2^n.
 inline __m512 exponential(__m512 x) {
   const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
                                         _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -34,12 +35,14 @@ void softmax(float* row, int64_t n) {
   __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < n; i += 16) {
     const __mmask16 mask = lanes(n - i);
-    const __m512 e = _mm512_maskz_mov_ps(mask, exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, row + i), top)));
+    const __m512 e =
+        _mm512_maskz_mov_ps(mask, exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, row + i), top)));
     sum = _mm512_add_ps(sum, e);
     _mm512_storeu_ps(row + i, e);
   }
   const __m512 scale = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(sum));
-  for (int64_t i = 0; i < n; i += 16) _mm512_storeu_ps(row + i, _mm512_mul_ps(_mm512_loadu_ps(row + i), scale));
+  for (int64_t i = 0; i < n; i += 16)
+    _mm512_storeu_ps(row + i, _mm512_mul_ps(_mm512_loadu_ps(row + i), scale));
 }
 
 // ds[f, g] = P * (dP - sum_g P * dP), in place of dP.
@@ -74,7 +77,8 @@ void attention_forward_avx512(float* y, float* probabilities, const float* qkv, 
   }
   for (int64_t i = 0; i < F * A; i += 16) {
     const __mmask16 mask = lanes(F * A - i);
-    _mm512_mask_storeu_ps(y + i, mask, _mm512_max_ps(_mm512_maskz_loadu_ps(mask, y + i), _mm512_setzero_ps()));
+    _mm512_mask_storeu_ps(y + i, mask,
+                          _mm512_max_ps(_mm512_maskz_loadu_ps(mask, y + i), _mm512_setzero_ps()));
   }
 }
 

@@ -49,7 +49,9 @@ void attention_forward_ref(float* y, float* probabilities, const float* qkv, flo
 void attention_backward_ref(float* dqkvr, const float* dy, const float* y, const float* probabilities,
                             const float* qkv, float*, const AttentionShape& shape) {
   const int64_t F = shape.F, dim = shape.dim, A = shape.A();
-  const auto gradient = [&](int64_t part, int64_t f, int64_t h) { return dqkvr + (4 * f + part) * A + h * dim; };
+  const auto gradient = [&](int64_t part, int64_t f, int64_t h) {
+    return dqkvr + (4 * f + part) * A + h * dim;
+  };
   std::fill_n(dqkvr, F * 4 * A, 0.0f);
   for (int64_t f = 0; f < F; f++) {
     for (int64_t a = 0; a < A; a++) gradient(3, f, 0)[a] = y[f * A + a] > 0 ? dy[f * A + a] : 0.0f;

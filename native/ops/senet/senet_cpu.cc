@@ -15,8 +15,8 @@ Senet::Senet(const OpContext& context, const Tensor* slots, const Parameter* fir
       shares_(context, {first, second}) {
   if (first->cols != shape_.F || second->rows != shape_.F || second->cols != shape_.H ||
       out->cols != slots->cols) {
-    throw Error("ERR_GRAPH", "The weights of '" + out->name + "' don't fit " + std::to_string(shape_.F) +
-                                 " slots.");
+    throw Error("ERR_GRAPH",
+                "The weights of '" + out->name + "' don't fit " + std::to_string(shape_.F) + " slots.");
   }
 }
 
