@@ -1,7 +1,9 @@
 #include "base/cpu_features.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -9,10 +11,26 @@ namespace pss {
 
 namespace {
 
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("bmi2");
+bool has(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return true;
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvx512:
+      return has(Isa::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("bmi2");
+    case Isa::kAvx512Bf16:
+      return has(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16");
+  }
+  return false;
+}
+
+constexpr Isa kBestFirst[] = {Isa::kAvx512Bf16, Isa::kAvx512, Isa::kAvx2, Isa::kReference};
+
+Isa best_isa() {
+  return *std::find_if(std::begin(kBestFirst), std::end(kBestFirst), has);
 }
 
 std::string cpuinfo_field(const std::string& key) {
@@ -28,22 +46,31 @@ std::string cpuinfo_field(const std::string& key) {
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  return isa == Isa::kAvx512 ? "avx512" : "reference";
+  switch (isa) {
+    case Isa::kReference:
+      return "reference";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512bf16";
+  }
+  return "";
 }
 
 Isa choose_isa(const std::string& wanted) {
   std::string name = wanted;
-  if (name == "auto") {
-    const char* forced = std::getenv("PSS_ISA");
-    if (!forced || !*forced) return has_avx512() ? Isa::kAvx512 : Isa::kReference;
-    name = forced;
+  const char* forced = std::getenv("PSS_ISA");
+  if (name == "auto" && forced) name = forced;
+  if (name == "auto" || name.empty()) return best_isa();
+  for (const Isa isa : kBestFirst) {
+    if (name != isa_name(isa)) continue;
+    if (has(isa)) return isa;
+    throw Error("ERR_ISA", "This CPU can't run " + name + "; use auto or " + isa_name(best_isa()) + ".");
   }
-  if (name == "reference") return Isa::kReference;
-  if (name != "avx512") {
-    throw Error("ERR_ISA", "Unknown instruction set '" + name + "'; use auto, avx512 or reference.");
-  }
-  if (!has_avx512()) throw Error("ERR_ISA", "This CPU has no AVX-512; use auto or reference.");
-  return Isa::kAvx512;
+  throw Error("ERR_ISA",
+              "Unknown instruction set '" + name + "'; use auto, avx512bf16, avx512, avx2 or reference.");
 }
 
 std::vector<std::string> cpu_feature_names() {

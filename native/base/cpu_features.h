@@ -6,11 +6,12 @@
 
 namespace pss {
 
-enum class Isa { kReference, kAvx512 };
+// In ascending order: each can run what those before it can.
+enum class Isa { kReference, kAvx2, kAvx512, kAvx512Bf16 };
 
 const char* isa_name(Isa isa);
 
-// `wanted` is "auto", "avx512" or "reference"; throws ERR_ISA when this CPU lacks what was asked for.
+// `wanted` is "auto" or a name of isa_name; throws ERR_ISA when this CPU lacks what was asked for.
 // PSS_ISA in the environment stands in for "auto".
 Isa choose_isa(const std::string& wanted);
 

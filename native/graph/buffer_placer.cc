@@ -8,7 +8,8 @@
 
 namespace pss {
 
-BufferPlacer::BufferPlacer(const GraphSpec& graph, bool training, int64_t max_batch)
+BufferPlacer::BufferPlacer(const GraphSpec& graph, bool training, int64_t max_batch,
+                           const KeepsBf16& keeps_bf16)
     : graph_(graph),
       training_(training),
       max_batch_(max_batch),
@@ -24,6 +25,7 @@ BufferPlacer::BufferPlacer(const GraphSpec& graph, bool training, int64_t max_ba
   }
   find_readers();
   find_slices();
+  choose_formats(keeps_bf16);
   for (int t = 0; t < static_cast<int>(tensors_.size()); t++) {
     const int p = producer_[t];
     if (p < 0 || graph_.nodes[p].op == "sparseInput" || slice_of_[t] >= 0) continue;
@@ -69,6 +71,18 @@ void BufferPlacer::find_slices() {
   }
 }
 
+// Gradients that are added up stay float32, and so does what lies in a wider tensor.
+void BufferPlacer::choose_formats(const KeepsBf16& keeps_bf16) {
+  for (int t = 0; t < static_cast<int>(tensors_.size()); t++) {
+    Tensor& tensor = tensors_[t];
+    if (producer_[t] < 0 || t == graph_.logits || tensor.cols == 1 || readers_[t].size() > 1) continue;
+    if (slice_of_[t] >= 0) continue;
+    std::vector<const NodeSpec*> readers;
+    for (const Reader& reader : readers_[t]) readers.push_back(&graph_.nodes[reader.node]);
+    tensor.bf16 = keeps_bf16(graph_.nodes[producer_[t]], readers);
+  }
+}
+
 bool BufferPlacer::is_fused(int t) const {
   if (t == graph_.logits || readers_[t].size() != 1) return false;
   return can_fuse(graph_.nodes[producer_[t]], graph_.nodes[readers_[t][0].node]);
@@ -80,7 +94,8 @@ void BufferPlacer::request(int t, int first, int last, const Owner& owner) {
   const Tensor& tensor = tensors_[t];
   const bool sliced = std::find(slice_of_.begin(), slice_of_.end(), t) != slice_of_.end();
   const bool whole_life = tensor.ld != tensor.cols || sliced;
-  requests_.push_back({tensor.ld * max_batch_, whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
+  const int64_t floats = tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1);
+  requests_.push_back({floats, whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
   owners_.push_back(owner);
 }
 

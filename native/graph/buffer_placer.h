@@ -6,6 +6,7 @@
 // a concat reads is a slice of the concat's output where its producer can write one.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "graph/graph_spec.h"
@@ -16,8 +17,11 @@ namespace pss {
 
 class BufferPlacer {
  public:
+  // Whether a tensor from a producer to its readers is kept as bfloat16.
+  using KeepsBf16 = std::function<bool(const NodeSpec&, const std::vector<const NodeSpec*>&)>;
+
   // Throws ERR_GRAPH when a node reads the output of a graph that is to be trained.
-  BufferPlacer(const GraphSpec& graph, bool training, int64_t max_batch);
+  BufferPlacer(const GraphSpec& graph, bool training, int64_t max_batch, const KeepsBf16& keeps_bf16);
 
   const std::vector<BufferRequest>& requests() const { return requests_; }
   // Sets the tensors' pointers to where each request was placed.
@@ -39,6 +43,7 @@ class BufferPlacer {
   };
   void find_readers();
   void find_slices();
+  void choose_formats(const KeepsBf16& keeps_bf16);
   void request_value(int tensor);
   void request_gradients(int tensor);
   void request(int tensor, int first, int last, const Owner& owner);

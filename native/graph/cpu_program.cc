@@ -17,7 +17,7 @@ constexpr int64_t kUpdateBlock = 1 << 14;  // floats of a dense parameter update
 
 CpuProgram::CpuProgram(GraphSpec graph, const EngineOptions& options)
     : Program(std::move(graph), options, std::make_unique<CpuBackend>()),
-      context_{&team_, choose_isa(options.isa), options.training, max_batch_} {
+      context_{&team_, choose_isa(options.isa), options.training, max_batch_, options.precision} {
   compile();
 }
 
@@ -26,6 +26,12 @@ void CpuProgram::timed(const std::string& part, const std::function<void()>& bod
   body();
   timings_[part] +=
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+bool CpuProgram::keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const {
+  const auto takes = [](const NodeSpec* node) { return takes_bf16(node->op); };
+  return options_.precision == Precision::kBf16 && takes(&producer) &&
+         std::all_of(consumers.begin(), consumers.end(), takes);
 }
 
 std::unique_ptr<Op> CpuProgram::build_op(const NodeSpec& node) {
@@ -66,9 +72,19 @@ void CpuProgram::build_rest(bool trains, bool scores) {
                                   ChunkUpdate(&team_, context_.isa, embedding.addressing, options_.optimizer,
                                               embedding.dense_gradient, max_batch_)});
   }
+  // A row of a layer's weights isn't an embedding: rowwise-adagrad falls back to adagrad for them, as
+  // TorchRec's recipes do.
+  dense_optimizer_ = options_.optimizer;
+  if (dense_optimizer_.kind == OptimizerKind::kRowwiseAdagrad)
+    dense_optimizer_.kind = OptimizerKind::kAdagrad;
+  std::vector<bool> updated(store_->parameters().size(), false);
+  for (size_t i = 0; i < ops_.size(); i++) {
+    if (!ops_[i] || !static_cast<CpuOp*>(ops_[i].get())->updates_itself()) continue;
+    for (const int parameter : graph_.nodes[i].parameters) updated[parameter] = true;
+  }
   const auto& parameters = store_->parameters();
   for (size_t p = 0; p < parameters.size(); p++) {
-    if (!parameters[p].gradient) continue;
+    if (!parameters[p].gradient || updated[p]) continue;
     for (int64_t first = 0; first < parameters[p].stored(); first += kUpdateBlock) {
       dense_blocks_.push_back(
           {static_cast<int>(p), first, std::min(kUpdateBlock, parameters[p].stored() - first)});
@@ -76,23 +92,16 @@ void CpuProgram::build_rest(bool trains, bool scores) {
   }
 }
 
-void CpuProgram::update_dense(const UpdateScalars& scalars) {
-  OptimizerSpec dense = options_.optimizer;
-  // A row of a layer's weights isn't an embedding: rowwise-adagrad falls back to adagrad for them, as
-  // TorchRec's recipes do.
-  if (dense.kind == OptimizerKind::kRowwiseAdagrad) dense.kind = OptimizerKind::kAdagrad;
-  const auto kernel = context_.isa == Isa::kAvx512 ? update_range_avx512 : update_range_ref;
-  team_.run(static_cast<int64_t>(dense_blocks_.size()), [&](int64_t i) {
-    const DenseBlock& block = dense_blocks_[i];
-    const Parameter& parameter = store_->parameters()[block.parameter];
-    const auto state = [&](size_t slot) {
-      float* data = store_->state(block.parameter, slot);
-      return data ? data + block.first : nullptr;
-    };
-    add_l2(parameter.gradient + block.first, parameter.value + block.first, block.count, parameter.l2);
-    kernel(parameter.value + block.first, parameter.gradient + block.first, state(0), state(1), block.count,
-           dense, scalars);
-  });
+void CpuProgram::update_block(const Parameter& parameter, int64_t first, int64_t count,
+                              const UpdateScalars& scalars) const {
+  const auto state = [&](size_t slot) {
+    float* data = store_->state(&parameter - store_->parameters().data(), slot);
+    return data ? data + first : nullptr;
+  };
+  add_l2(parameter.gradient + first, parameter.value + first, count, parameter.l2);
+  const auto kernel = context_.isa >= Isa::kAvx512 ? update_range_avx512 : update_range_ref;
+  kernel(parameter.value + first, parameter.gradient + first, state(0), state(1), count, dense_optimizer_,
+         scalars);
 }
 
 void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {
@@ -105,21 +114,45 @@ void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {
   }
 }
 
-void CpuProgram::update(const Batch& batch, double learning_rate, int64_t step) {
+void CpuProgram::update_weights(const Batch& batch, double learning_rate, int64_t step) {
+  class Update final : public ParameterUpdate {
+   public:
+    Update(const CpuProgram* program, const UpdateScalars& scalars) : program_(program), scalars_(scalars) {}
+    void apply(const Parameter& parameter, int64_t first, int64_t count) const override {
+      program_->update_block(parameter, first, count, scalars_);
+    }
+
+   private:
+    const CpuProgram* program_;
+    UpdateScalars scalars_;
+  };
   const UpdateScalars scalars = update_scalars(options_.optimizer, static_cast<float>(learning_rate), step);
-  timed("update.dense", [&] { update_dense(scalars); });
+  const Update update(this, scalars);
+  timed("weightGradients", [&] { run_stage(Stage::kWeightGradients, batch.B, &update); });
+  check_guards("weight gradients");
+  timed("update.dense", [&] {
+    team_.run(static_cast<int64_t>(dense_blocks_.size()), [&](int64_t i) {
+      const DenseBlock& block = dense_blocks_[i];
+      update_block(store_->parameters()[block.parameter], block.first, block.count, scalars);
+    });
+  });
   timed("update.embedding", [&] { update_embeddings(batch, scalars); });
-  parameters_changed();
+  for (CpuOp* op : forward_ops_) {
+    if (!op->updates_itself()) op->parameters_changed();
+  }
 }
 
-void CpuProgram::run_stage(Stage stage, int64_t B) {
+void CpuProgram::run_stage(Stage stage, int64_t B, const ParameterUpdate* update) {
   stage_tasks_.clear();
   for (CpuOp* op : longest_first_) {
     const int64_t count = op->tasks(stage, B);
     for (int64_t task = 0; task < count; task++) stage_tasks_.emplace_back(op, task);
   }
-  team_.run_in_order(static_cast<int64_t>(stage_tasks_.size()),
-                     [&](int64_t i) { stage_tasks_[i].first->run_task(stage, B, stage_tasks_[i].second); });
+  team_.run_in_order(static_cast<int64_t>(stage_tasks_.size()), [&](int64_t i) {
+    const auto [op, task] = stage_tasks_[i];
+    op->run_task(stage, B, task);
+    if (update) op->update_task(task, *update);
+  });
 }
 
 void CpuProgram::run_rows(const Batch& batch, int64_t first, int64_t last, bool training) {
@@ -145,7 +178,7 @@ void CpuProgram::run_rows(const Batch& batch, int64_t first, int64_t last, bool 
 }
 
 void CpuProgram::run_blocks(const Batch& batch, bool training) {
-  timed("packWeights", [&] { run_stage(Stage::kPackWeights, batch.B); });
+  timed("packWeights", [&] { run_stage(Stage::kPackWeights, batch.B, nullptr); });
   for (CpuOp* op : forward_ops_) {
     if (training) op->prepare_training(batch.B);
   }
@@ -174,9 +207,7 @@ int64_t CpuProgram::run_steps(const Steps& steps, const std::atomic<bool>& stop)
     steps.losses[step] = loss_->total(batch.B);
     *steps.losses_filled = step + 1;
     if (!std::isfinite(steps.losses[step])) return step;
-    timed("weightGradients", [&] { run_stage(Stage::kWeightGradients, batch.B); });
-    check_guards("weight gradients");
-    update(batch, steps.learning_rates[step], steps.first_step + step);
+    update_weights(batch, steps.learning_rates[step], steps.first_step + step);
   }
   return steps.count();
 }

@@ -31,18 +31,20 @@ class CpuProgram final : public Program {
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;
+  bool keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const override;
   bool runs_in_graph_order() const override { return false; }
   Batch stage(const Batch& batch) override { return batch; }
   double run_loss(const Batch& batch) override;
   void timed(const std::string& part, const std::function<void()>& body) override;
-  // One stage of all ops at once.
-  void run_stage(Stage stage, int64_t B);
+  // One stage of all ops at once, each task followed by its update where one is given.
+  void run_stage(Stage stage, int64_t B, const ParameterUpdate* update);
   // All ops forward, block of rows by block; with `training` the loss and all ops backward too. See
   // ops/cpu_op.h.
   void run_blocks(const Batch& batch, bool training);
   void run_rows(const Batch& batch, int64_t first, int64_t last, bool training);
-  void update(const Batch& batch, double learning_rate, int64_t step);
-  void update_dense(const UpdateScalars& scalars);
+  void update_weights(const Batch& batch, double learning_rate, int64_t step);
+  void update_block(const Parameter& parameter, int64_t first, int64_t count,
+                    const UpdateScalars& scalars) const;
   void update_embeddings(const Batch& batch, UpdateScalars scalars);
 
   OpContext context_;
@@ -55,8 +57,9 @@ class CpuProgram final : public Program {
   std::vector<double> row_milliseconds_;   // [thread, part]
   std::vector<const Embedding*> lookups_;  // by tensor: the embedding that makes it, or null
   std::vector<EmbeddingUpdate> embedding_updates_;
-  std::unique_ptr<BceLoss> loss_;  // null when the output isn't one logit a row
-  std::vector<DenseBlock> dense_blocks_;
+  std::unique_ptr<BceLoss> loss_;         // null when the output isn't one logit a row
+  std::vector<DenseBlock> dense_blocks_;  // of the parameters that no op updates itself
+  OptimizerSpec dense_optimizer_;
 };
 
 }  // namespace pss

@@ -33,6 +33,7 @@ class CudaProgram final : public Program {
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;
+  bool keeps_bf16(const NodeSpec&, const std::vector<const NodeSpec*>&) const override { return false; }
   bool runs_in_graph_order() const override { return true; }
   Batch stage(const Batch& batch) override;
   double run_loss(const Batch& batch) override;

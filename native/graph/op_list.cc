@@ -238,6 +238,10 @@ bool can_write_slice(const NodeSpec& producer) {
   return producer.op == "embedding" || producer.op == "bilinearInteraction";
 }
 
+bool takes_bf16(const std::string& op) {
+  return op == "denseInput" || op == "linear" || op == "dotInteraction";
+}
+
 bool can_fuse(const NodeSpec& producer, const NodeSpec& consumer) {
   return producer.op == "embedding" && consumer.op == "dotInteraction" && consumer.inputs.size() == 2 &&
          consumer.inputs[1] == producer.output && consumer.inputs[0] != producer.output;

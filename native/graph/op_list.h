@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "graph/graph_spec.h"
@@ -41,5 +42,8 @@ bool can_write_slice(const NodeSpec& producer);
 
 // True when `consumer` can read the output of `producer` without it being stored.
 bool can_fuse(const NodeSpec& producer, const NodeSpec& consumer);
+
+// Whether the CPU's version of an op reads and writes tensors of either precision.
+bool takes_bf16(const std::string& op);
 
 }  // namespace pss

@@ -60,7 +60,10 @@ void Program::find_embeddings() {
 }
 
 void Program::place_buffers() {
-  BufferPlacer placer(graph_, options_.training, max_batch_);
+  const auto keeps = [&](const NodeSpec& producer, const std::vector<const NodeSpec*>& readers) {
+    return keeps_bf16(producer, readers);
+  };
+  BufferPlacer placer(graph_, options_.training, max_batch_, keeps);
   const std::vector<BufferRequest>& requests = placer.requests();
   const int64_t margin = options_.guards ? kMargin : 0;
   plan_ = plan_memory(requests, margin, runs_in_graph_order());
@@ -150,6 +153,17 @@ std::vector<float> Program::collect(const float* data, int64_t rows, int64_t col
   return values;
 }
 
+std::vector<float> Program::collect(const Tensor& tensor, const float* data, int64_t rows) const {
+  if (!tensor.bf16) return collect(data, rows, tensor.cols, tensor.ld);
+  std::vector<float> words = collect(data, rows, tensor.ld / 2, tensor.ld / 2);
+  const auto* elements = reinterpret_cast<const Bf16*>(words.data());
+  std::vector<float> values;
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < tensor.cols; c++) values.push_back(to_float(elements[r * tensor.ld + c]));
+  }
+  return values;
+}
+
 TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   if (batch.B > max_batch_) throw Error("ERR_GRAPH", "The batch is larger than the engine was built for.");
   const Tensor& out = output();
@@ -161,7 +175,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   forward(staged);
   // Values are collected before the backward pass, which may reuse the memory of those nobody reads any more.
   for (const Tensor& tensor : tensors_) {
-    if (tensor.value) result.values[tensor.name] = collect(tensor.value, batch.B, tensor.cols, tensor.ld);
+    if (tensor.value) result.values[tensor.name] = collect(tensor, tensor.value, batch.B);
   }
   if (!options_.training) return result;
   if (!output_gradient) {
@@ -178,7 +192,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
     const Tensor& tensor = tensors_[graph_.nodes[i].output];
     if (!ops_[i] || !tensor.gradient) continue;
     if (gradient_sums_[i]) gradient_sums_[i]->backward(staged);
-    result.gradients[tensor.name] = collect(tensor.gradient, batch.B, tensor.cols, tensor.ld);
+    result.gradients[tensor.name] = collect(tensor, tensor.gradient, batch.B);
     ops_[i]->backward(staged);
     check_guards(graph_.nodes[i].name);
   }
@@ -198,7 +212,7 @@ void Program::collect_embedding_gradients(const Batch& batch, TraceResult& resul
     const Addressing& addressing = embedding.addressing;
     std::vector<uint32_t> starts(static_cast<size_t>(batch.B * addressing.T * addressing.chunks));
     compute_starts(starts.data(), batch.sparse, 0, batch.B, addressing);
-    const std::vector<float> dslots = collect(slots.gradient, batch.B, slots.cols, slots.ld);
+    const std::vector<float> dslots = collect(slots, slots.gradient, batch.B);
     const Memory& memory = store_->memory(embedding.memory);
     std::vector<float> dmemory(static_cast<size_t>(memory.floats), 0.0f);
     scatter_add_ref(dmemory.data(), dslots.data(), slots.cols, starts.data(), batch.B, addressing);
@@ -230,7 +244,7 @@ void Program::check_guards(const std::string& after) const {
     for (const float* data : {tensor.value, tensor.gradient}) {
       if (!data || tensor.sliced) continue;
       const float* before = arena + (data - arena_.data);
-      const float* behind = before + pad_to_vector(tensor.ld * max_batch_);
+      const float* behind = before + pad_to_vector(tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1));
       const auto whole = [](float value) { return value == kSentinel; };
       if (std::all_of(before - kMargin, before, whole) && std::all_of(behind, behind + kMargin, whole))
         continue;
@@ -254,10 +268,8 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
-  if (options.precision == Precision::kBf16) {
-    throw Error("ERR_PRECISION", std::string("Precision bf16 isn't available on ") +
-                                     (options.device == DeviceKind::kCuda ? "a GPU" : "the CPU") +
-                                     " in this version; use f32.");
+  if (options.precision == Precision::kBf16 && options.device == DeviceKind::kCuda) {
+    throw Error("ERR_PRECISION", "Precision bf16 isn't available on a GPU in this version; use f32.");
   }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);

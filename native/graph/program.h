@@ -88,6 +88,8 @@ class Program {
   virtual void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) = 0;
   // The batch where ops can read it; valid until the next call.
   virtual Batch stage(const Batch& batch) = 0;
+  // Whether a tensor from `producer` to `consumers` (none for the output) is kept as bfloat16.
+  virtual bool keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const = 0;
   // Whether buffers whose lives don't overlap in graph order may share memory.
   virtual bool runs_in_graph_order() const = 0;
   // Mean loss, leaving the logits' gradient.
@@ -127,6 +129,8 @@ class Program {
   void build_gradient_sums();
   void check_batch(const Batch& batch) const;
   std::vector<float> collect(const float* data, int64_t rows, int64_t cols, int64_t ld) const;
+  // The value or the gradient of a tensor.
+  std::vector<float> collect(const Tensor& tensor, const float* data, int64_t rows) const;
   void collect_embedding_gradients(const Batch& batch, TraceResult& result) const;
   bool scores() const { return output().cols == 1; }
 

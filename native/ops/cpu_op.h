@@ -17,6 +17,13 @@ namespace pss {
 // In the order of a step: before the rows; after them, weight gradients from what the rows left behind.
 enum class Stage { kPackWeights, kWeightGradients };
 
+// Applies the optimizer to floats [first, first + count) of a parameter as stored, from its gradient.
+class ParameterUpdate {
+ public:
+  virtual ~ParameterUpdate() = default;
+  virtual void apply(const Parameter& parameter, int64_t first, int64_t count) const = 0;
+};
+
 class CpuOp : public Op {
  public:
   explicit CpuOp(const OpContext& context) : context_(context) {}
@@ -32,6 +39,11 @@ class CpuOp : public Op {
   // Tasks of a stage for a batch of B; called before run_task, by one thread.
   virtual int64_t tasks(Stage, int64_t) { return 0; }
   virtual void run_task(Stage, int64_t, int64_t) {}
+  // Whether update_task updates the op's parameters, each float once; otherwise the program does, after the
+  // stage.
+  virtual bool updates_itself() const { return false; }
+  // Follows run_task(kWeightGradients, ..., task) in a training step, on the same thread.
+  virtual void update_task(int64_t, const ParameterUpdate&) {}
   // What a task of a stage costs beside those of other ops, in any unit.
   virtual int64_t task_cost(Stage) const { return 0; }
 
@@ -40,6 +52,10 @@ class CpuOp : public Op {
   void backward(const Batch& batch) final;
 
  protected:
+  // For ops whose kernels are the reference and AVX-512.
+  bool wide() const { return context_.isa >= Isa::kAvx512; }
+  const char* wide_or_reference() const { return wide() ? "avx512" : "reference"; }
+
   OpContext context_;
 
  private:

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/thread_team.h"
 #include "base/cpu_features.h"
+#include "base/matrix.h"
 
 namespace pss {
 
@@ -20,6 +21,11 @@ struct Tensor {
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
   bool sliced = false;        // lies in the rows of a wider tensor, whose row length `ld` then is
+  bool bf16 = false;          // value and gradient hold bfloat16, to be read through these:
+  Bf16* bf16_value() const { return reinterpret_cast<Bf16*>(value); }
+  Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
+  Matrix values() const { return {value, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
+  Matrix gradients() const { return {gradient, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
 };
 
 // A parameter [rows, cols]; rows are `ld` floats apart and padded with zeros, which no update changes.
@@ -49,6 +55,7 @@ struct OpContext {
   Isa isa;
   bool training;
   int64_t max_batch;
+  Precision precision = Precision::kF32;
 };
 
 class Op {

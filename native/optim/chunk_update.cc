@@ -144,7 +144,7 @@ void ChunkUpdate::update_dense(float* gradient, int64_t n, const Target& target,
   if (rowwise_) {
     update_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
-    const auto update = isa_ == Isa::kAvx512 ? update_range_avx512 : update_range_ref;
+    const auto update = isa_ >= Isa::kAvx512 ? update_range_avx512 : update_range_ref;
     update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
   }
 }
@@ -155,7 +155,7 @@ void ChunkUpdate::update_touched(float* gradient, int64_t n, const Target& targe
   if (rowwise_) {
     update_touched_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
-    const auto update = isa_ == Isa::kAvx512 ? update_touched_avx512 : update_touched_ref;
+    const auto update = isa_ >= Isa::kAvx512 ? update_touched_avx512 : update_touched_ref;
     update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
   }
 }
@@ -195,7 +195,7 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const float*
                      next_end - begin,
                      dense_ || sweep ? nullptr : target.memory + first - margin_,
                      range_floats_};
-  if (isa_ == Isa::kAvx512) {
+  if (isa_ >= Isa::kAvx512) {
     sum_chunks_avx512(scratch, sum);
   } else {
     sum_chunks_ref(scratch, sum);

@@ -44,6 +44,9 @@ export interface OptimizerSpec {
   readonly initialAccumulator: number;
 }
 
+/** Instruction sets in ascending order; each can run what those before it can. */
+export type Isa = 'reference' | 'avx2' | 'avx512' | 'avx512bf16';
+
 export interface EngineOptions {
   /** Most samples in one step; prediction runs in blocks of at most this many (at least 1024). */
   readonly batchSize: number;
@@ -53,7 +56,7 @@ export interface EngineOptions {
   readonly seed: number;
   readonly optimizer: OptimizerSpec;
   /** `auto` takes the fastest this machine has. */
-  readonly isa: 'auto' | 'avx512' | 'reference';
+  readonly isa: 'auto' | Isa;
   /** Without training nothing is kept for a backward pass, and no optimizer state exists. */
   readonly training: boolean;
   /** Put sentinels around every buffer and check them after every op (for tests; slower). */

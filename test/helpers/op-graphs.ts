@@ -1,5 +1,6 @@
 import type {
   EngineOptions,
+  Isa,
   NativeBatch,
   NativeEngine,
   OptimizerSpec,
@@ -114,8 +115,16 @@ export async function readTensor(engine: NativeEngine, name: string): Promise<Fl
 }
 
 /** The instruction sets that this machine can run; the reference always. */
-export function availableIsas(): readonly ('reference' | 'avx512')[] {
-  return loadAddon().machine().features.includes('avx512f') ? ['reference', 'avx512'] : ['reference'];
+export function availableIsas(): readonly Isa[] {
+  const { features } = loadAddon().machine();
+  const has = (...names: string[]) => names.every((name) => features.includes(name));
+  const wide = has('avx512f', 'avx512bw', 'avx512dq', 'avx512vl');
+  return [
+    'reference',
+    ...(has('avx2', 'fma') ? (['avx2'] as const) : []),
+    ...(wide ? (['avx512'] as const) : []),
+    ...(wide && has('avx512_bf16') ? (['avx512bf16'] as const) : []),
+  ];
 }
 
 /** A value that must be there. */

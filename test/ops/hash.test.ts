@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Isa } from '../../src/addon/addon-types.ts';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
 import {
   availableIsas,
@@ -22,7 +23,7 @@ function addresses(
   attributes: EmbeddingAttributes,
   numTables: number,
   ids: Uint32Array,
-  isa: 'reference' | 'avx512' | 'auto',
+  isa: Isa | 'auto',
 ): Promise<Float32Array> {
   const rows = ids.length / numTables;
   const batch = { labels: new Uint8Array(rows), dense: new Float32Array(rows * NUM_DENSE), sparse: ids };

@@ -1,20 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { NativeBatch } from '../../src/addon/addon-types.ts';
+import type { Isa, NativeBatch } from '../../src/addon/addon-types.ts';
 import { loadAddon } from '../../src/addon/load.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
+import { availableIsas } from '../helpers/op-graphs.ts';
 import { tinyBatch, tinyOptions } from '../helpers/tiny-model.ts';
 import { assertTrace, at, cotangent, expectedTrace, twoLayers } from '../helpers/two-layers.ts';
 
 const test = suite('linear and loss');
 const { Engine } = loadAddon();
 
-async function traceWith(
-  graph: GraphSpec,
-  isa: 'auto' | 'reference',
-  batch: NativeBatch,
-  dout: Float32Array,
-) {
+async function traceWith(graph: GraphSpec, isa: Isa, batch: NativeBatch, dout: Float32Array) {
   const engine = new Engine(graph, tinyOptions({ isa, batchSize: batch.labels.length }));
   const trace = await engine.trace(batch, dout);
   return { engine, trace };
@@ -32,10 +28,14 @@ for (const rows of [1, 3, 33, 257]) {
       const graph = twoLayers(hidden, outputs);
       const batch = tinyBatch(rows);
       const dout = cotangent(rows * outputs);
-      const fast = await traceWith(graph, 'auto', batch, dout);
       const plain = await traceWith(graph, 'reference', batch, dout);
-      assertTrace(fast.trace, plain.trace, await expectedTrace(fast.engine, batch, dout, hidden, outputs));
-      await Promise.all([fast.engine.dispose(), plain.engine.dispose()]);
+      const expected = await expectedTrace(plain.engine, batch, dout, hidden, outputs);
+      await plain.engine.dispose();
+      for (const isa of availableIsas()) {
+        const fast = await traceWith(graph, isa, batch, dout);
+        assertTrace(fast.trace, plain.trace, expected);
+        await fast.engine.dispose();
+      }
     });
   }
 }

@@ -22,7 +22,7 @@ void fma_rounds_portable(int64_t iterations) {
 }
 
 double fma_rate(int threads, int64_t iterations) {
-  const bool avx512 = choose_isa("auto") == Isa::kAvx512;
+  const bool avx512 = choose_isa("auto") >= Isa::kAvx512;
   const auto rounds = avx512 ? fma_rounds_avx512 : fma_rounds_portable;
   const double flops = 2.0 * kFmaVectors * (avx512 ? kAvx512Lanes : kPortableLanes);
   const auto start = std::chrono::steady_clock::now();

@@ -41,7 +41,7 @@ void BilinearInteraction::run_task(Stage stage, int64_t B, int64_t task) {
   const int64_t size = shape_.D * shape_.Dp;
   std::memcpy(matrices_.data() + task * size, parameters_[task]->value,
               static_cast<size_t>(size) * sizeof(float));
-  const auto transpose = context_.isa == Isa::kAvx512 ? transpose_avx512 : transpose_ref;
+  const auto transpose = wide() ? transpose_avx512 : transpose_ref;
   transpose(transposed_.data() + task * size, shape_.Dp, parameters_[task]->value, shape_.Dp, shape_.D,
             shape_.D);
 }
@@ -59,7 +59,7 @@ BilinearRows BilinearInteraction::rows_of(size_t input, int64_t b, int64_t last)
 }
 
 void BilinearInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? bilinear_forward_avx512 : bilinear_forward_ref;
+  const auto kernel = wide() ? bilinear_forward_avx512 : bilinear_forward_ref;
   float* scratch = thread_scratch();
   for (int64_t b = first; b < last; b += kBilinearSamples) {
     for (size_t input = 0; input < inputs_.size(); input++) {
@@ -69,7 +69,7 @@ void BilinearInteraction::forward_rows(const Batch&, int64_t first, int64_t last
 }
 
 void BilinearInteraction::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? bilinear_backward_avx512 : bilinear_backward_ref;
+  const auto kernel = wide() ? bilinear_backward_avx512 : bilinear_backward_ref;
   float* scratch = thread_scratch();
   // The matrices' padded rows follow each other in a share as they do in matrices_.
   float* share = shares_.clear(batch.B, first);

@@ -80,7 +80,7 @@ class Cin : public CpuOp {
   int64_t tasks(Stage stage, int64_t B) override;
   void run_task(Stage stage, int64_t B, int64_t task) override;
   void parameters_changed() override { packed_ = false; }
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   void backward_rows_ref(float* share, int64_t first, int64_t last);
@@ -91,7 +91,7 @@ class Cin : public CpuOp {
   std::vector<const Parameter*> parameters_;
   Tensor* out_;
   CinShape shape_;
-  bool wide_, packed_ = false;
+  bool packed_ = false;
   int64_t transposed_floats_ = 0;
   AlignedBuffer<float> transposed_;
   AlignedBuffer<float> hidden_;   // of a batch when training, otherwise of each thread's panels

@@ -42,7 +42,6 @@ Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parame
       parameters_(std::move(parameters)),
       out_(out),
       shape_(make_shape(*slots, parameters_, *out)),
-      wide_(context.isa == Isa::kAvx512),
       shares_(context, parameters_) {
   const int64_t panel = shape_.maps * shape_.P, threads = context.team->threads();
   // Blocks have at most 512 rows; memory is real only once it is touched.
@@ -61,7 +60,7 @@ Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parame
 
 int64_t Cin::tasks(Stage stage, int64_t) {
   if (stage == Stage::kWeightGradients) return shares_.tasks();
-  if (packed_ || !wide_ || !context_.training) return 0;
+  if (packed_ || !wide() || !context_.training) return 0;
   packed_ = true;
   return static_cast<int64_t>(shape_.layers.size());
 }
@@ -100,7 +99,7 @@ CinGradients Cin::gradients_in(float* share, size_t layer) const {
 void Cin::forward_rows(const Batch& batch, int64_t first, int64_t last) {
   float* scratch = scratch_.data() +
                    ThreadTeam::current() * static_cast<int64_t>(scratch_.size()) / context_.team->threads();
-  if (wide_) {
+  if (wide()) {
     for (int64_t b = first; b < last; b += kCinPanels * shape_.S) {
       cin_forward_avx512(rows_at(batch.B, first, b, last), scratch, shape_);
     }
@@ -125,7 +124,7 @@ void Cin::backward_rows_ref(float* share, int64_t first, int64_t last) {
 
 void Cin::backward_rows(const Batch& batch, int64_t first, int64_t last) {
   float* share = shares_.clear(batch.B, first);
-  if (!wide_) return backward_rows_ref(share, first, last);
+  if (!wide()) return backward_rows_ref(share, first, last);
   const int64_t thread = ThreadTeam::current(), threads = context_.team->threads();
   float* scratch = scratch_.data() + thread * static_cast<int64_t>(scratch_.size()) / threads;
   float* dtransposed = sums_.data() + thread * static_cast<int64_t>(sums_.size()) / threads;

@@ -44,7 +44,7 @@ class CrossNetwork : public CpuOp {
     return stage == Stage::kWeightGradients ? shares_.tasks() : 0;
   }
   void run_task(Stage, int64_t B, int64_t task) override { shares_.run_task(B, task); }
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   const Tensor* x_;

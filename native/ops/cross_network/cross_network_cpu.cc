@@ -36,14 +36,14 @@ void CrossNetwork::prepare_training(int64_t) {
 }
 
 void CrossNetwork::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? cross_forward_avx512 : cross_forward_ref;
+  const auto kernel = wide() ? cross_forward_avx512 : cross_forward_ref;
   const int64_t at = first * shape_.ld;
   kernel(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_->value,
          last - first, shape_);
 }
 
 void CrossNetwork::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? cross_backward_avx512 : cross_backward_ref;
+  const auto kernel = wide() ? cross_backward_avx512 : cross_backward_ref;
   const int64_t at = first * shape_.ld;
   float* share = shares_.clear(batch.B, first);
   kernel(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1), out_->gradient + at,

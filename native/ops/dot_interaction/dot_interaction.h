@@ -23,7 +23,8 @@ struct InteractionShape {
 };
 // Throws ERR_GRAPH when V is above 64, the most that the kernels' tiles are cut for.
 InteractionShape interaction_shape(int64_t F, int64_t D);
-// Floats of scratch a forward kernel needs: the Gram matrix in whole tiles.
+// Floats of scratch a kernel needs: the Gram matrix or that of its gradients in whole tiles, and as much as
+// the vectors.
 int64_t interaction_scratch(const InteractionShape& shape);
 
 // Kernels for one sample. `vectors` is [Vp, Dp] with zeros behind V and D.
@@ -37,6 +38,13 @@ void dot_backward_ref(float* dbottom, float* dslots, const float* vectors, const
                       const InteractionShape& shape, LookAhead next);
 void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, const float* dout,
                          const InteractionShape& shape, LookAhead next);
+
+// The same with vectors, pairs and gradients rounded to bf16 where the products read and where they are
+// stored; what the kernels above compute from vectors rounded beforehand. Sums are float32.
+void dot_forward_avx512bf16(Bf16* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
+                            LookAhead next);
+void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const float* vectors,
+                             float* scratch, const Bf16* dout, const InteractionShape& shape, LookAhead next);
 
 class DotInteraction : public CpuOp {
  public:
@@ -52,12 +60,19 @@ class DotInteraction : public CpuOp {
   void load_vectors(float* vectors, int64_t b) const;
   // What to bring near while sample b of a block that ends at `last` is worked on.
   LookAhead ahead(int64_t b, int64_t last) const;
-  // A thread's own vectors, Gram matrix and unused gradients.
-  float* thread_scratch();
+  // A thread's own vectors, what kernels want besides, and a row of the output and of gradients that are
+  // forgotten or rounded.
+  struct Scratch {
+    float *vectors, *kernel, *row, *unused;
+  };
+  Scratch thread_scratch();
+  void backward_sample(int64_t b, const Scratch& scratch, LookAhead next);
   const Tensor* bottom_;
   const Tensor* slots_;
   const Embedding* fused_;
   Tensor* out_;
+  bool bf16_;    // the products'
+  bool native_;  // and the instruction set has them
   InteractionShape shape_;
   int64_t scratch_floats_;
   AlignedBuffer<float> scratch_;

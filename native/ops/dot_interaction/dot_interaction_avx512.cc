@@ -1,6 +1,8 @@
 #include <immintrin.h>
 
+#include "ops/dot_interaction/ask_ahead.h"
 #include "ops/dot_interaction/dot_interaction.h"
+#include "ops/dot_interaction/sum_sixteen.h"
 
 namespace pss {
 
@@ -8,41 +10,6 @@ namespace {
 
 inline __mmask16 lanes(int64_t count) {
   return count >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1);
-}
-
-// Asks for the lines of the next `count` chunks.
-inline void ask(LookAhead& next, int64_t count) {
-  for (; count > 0 && next.count > 0; count--, next.count--) {
-    const float* chunk = next.memory + int64_t{*next.starts++} * next.unit;
-    for (int64_t s = 0; s < next.length; s += 16) {
-      _mm_prefetch(reinterpret_cast<const char*>(chunk + s), _MM_HINT_T0);
-    }
-    _mm_prefetch(reinterpret_cast<const char*>(chunk + next.length - 1), _MM_HINT_T0);
-  }
-}
-
-inline __m512 add_pairs(__m512 a, __m512 b) {
-  return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-}
-
-inline __m512 add_quads(__m512 a, __m512 b) {
-  const __m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);
-  return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
-                       _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
-}
-
-inline __m512 add_quarters(__m512 a, __m512 b) {
-  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
-}
-
-// Lane k of the result is the sum of the lanes of a[k].
-inline __m512 sum_sixteen(const __m512 (&a)[16]) {
-  __m512 quads[4];
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; k++) {
-    quads[k] = add_quads(add_pairs(a[4 * k], a[4 * k + 1]), add_pairs(a[4 * k + 2], a[4 * k + 3]));
-  }
-  return add_quarters(add_quarters(quads[0], quads[1]), add_quarters(quads[2], quads[3]));
 }
 
 // gram[4, 4] (rows `ld` apart) = x[4, Dp] * y[4, Dp]^T, in sixteen accumulators.
@@ -60,11 +27,7 @@ inline void gram_tile(float* gram, int64_t ld, const float* x, const float* y, i
 #pragma GCC unroll 16
     for (int k = 0; k < 16; k++) sums[k] = _mm512_fmadd_ps(rows[k / 4], columns[k % 4], sums[k]);
   }
-  const __m512 tile = sum_sixteen(sums);
-  _mm_store_ps(gram, _mm512_castps512_ps128(tile));
-  _mm_store_ps(gram + ld, _mm512_extractf32x4_ps(tile, 1));
-  _mm_store_ps(gram + 2 * ld, _mm512_extractf32x4_ps(tile, 2));
-  _mm_store_ps(gram + 3 * ld, _mm512_extractf32x4_ps(tile, 3));
+  store_gram_tile(gram, ld, sum_sixteen(sums));
 }
 
 // One block of the backward: rows [i0, i0 + R) of dv, floats [d, d + 16*N), kept in R*N accumulators while

@@ -32,7 +32,7 @@ class Dropout : public CpuOp {
           int64_t last_step, Tensor* y);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   bool drops(const Batch& batch) const {

@@ -32,9 +32,8 @@ void Dropout::forward_rows(const Batch& batch, int64_t first, int64_t last) {
     std::memcpy(y_->value + first * ld, x_->value + first * ld, bytes);
     return;
   }
-  const bool wide = context_.isa == Isa::kAvx512;
-  const auto draw = wide ? dropout_mask_avx512 : dropout_mask_ref;
-  const auto apply = wide ? dropout_apply_avx512 : dropout_apply_ref;
+  const auto draw = wide() ? dropout_mask_avx512 : dropout_mask_ref;
+  const auto apply = wide() ? dropout_apply_avx512 : dropout_apply_ref;
   DropoutKey key = key_;
   key.stream = static_cast<uint64_t>(batch.step) + ((layer_ + 1) << kLayerShift);
   for (int64_t b = first; b < last; b++) {
@@ -52,7 +51,7 @@ void Dropout::backward_rows(const Batch& batch, int64_t first, int64_t last) {
     std::memcpy(x_->gradient + first * ld, y_->gradient + first * ld, bytes);
     return;
   }
-  const auto apply = context_.isa == Isa::kAvx512 ? dropout_apply_avx512 : dropout_apply_ref;
+  const auto apply = wide() ? dropout_apply_avx512 : dropout_apply_ref;
   for (int64_t b = first; b < last; b++) {
     apply(x_->gradient + b * ld, y_->gradient + b * ld, masks_.data() + b * groups_, scale_, ld);
   }

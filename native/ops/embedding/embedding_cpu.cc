@@ -27,7 +27,7 @@ Embedding::Embedding(const OpContext& context, const Addressing& addressing, con
       starts_(static_cast<size_t>(context.max_batch * addressing.T * addressing.chunks)) {}
 
 void Embedding::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const bool wide = context_.isa == Isa::kAvx512;
+  const bool wide = context_.isa >= Isa::kAvx512;
   const bool hashed = addressing_.kind != EmbeddingKind::kFull;
   const auto find_starts = wide && hashed ? compute_starts_avx512 : compute_starts;
   const auto gather = wide ? gather_sample_avx512 : gather_sample_ref;

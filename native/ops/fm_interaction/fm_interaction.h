@@ -21,7 +21,7 @@ class FmInteraction : public CpuOp {
   FmInteraction(const OpContext& context, const Tensor* slots, Tensor* out);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   const Tensor* slots_;

@@ -6,13 +6,33 @@
 namespace pss {
 
 namespace {
-constexpr int64_t kReferenceRows = 16;  // rows of dW of one task of the reference
 
-// Rows of dW of one task: the packed input is read once for each, so few; but enough tasks for a few threads.
-int64_t weight_tile(int64_t N) {
-  return std::clamp(pad_to_vector(N / 4), int64_t{64}, int64_t{256});
+// Panels of `columns` columns of a matrix with `depth` numbers in the direction of the sum.
+int64_t panels(int64_t columns) {
+  return (columns + kPanel - 1) / kPanel;
 }
+int64_t panel_words(int64_t depth, Precision precision) {
+  return (depth + per_word(precision) - 1) / per_word(precision) * kPanel;
+}
+
+void copy_rows(const Matrix& to, const Matrix& from, int64_t first, int64_t last) {
+  for (int64_t b = first; b < last; b++) {
+    visit_rows(to, b, [&](auto* out) {
+      visit_rows(from, b, [&](const auto* in) {
+        for (int64_t k = 0; k < to.ld; k++) assign(out[k], to_float(in[k]));
+      });
+    });
+  }
+}
+
 }  // namespace
+
+const LinearKernels* linear_kernels(Isa isa, Precision precision) {
+  if (isa == Isa::kReference) return nullptr;
+  if (isa == Isa::kAvx2) return linear_kernels_avx2(precision);
+  if (isa == Isa::kAvx512Bf16 && precision == Precision::kBf16) return linear_kernels_avx512bf16();
+  return linear_kernels_avx512(precision);
+}
 
 Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
                bool relu, Tensor* y)
@@ -21,10 +41,14 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
       weight_(weight),
       bias_(bias),
       relu_(relu),
-      narrow_(false),
       y_(y),
       K_(weight->ld),
-      N_(weight->rows) {
+      N_(weight->rows),
+      precision_(N_ > 1 ? context.precision : Precision::kF32),
+      kernels_(linear_kernels(context.isa, precision_)),
+      input_(x->values()),
+      masked_(y->gradients()),
+      share_(N_ == 1 ? K_ + kVector : y->ld) {
   if (weight->cols != x->cols || y->cols != N_ || (bias && bias->cols != N_)) {
     throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +
                                  " inputs but its input '" + x->name + "' has " + std::to_string(x->cols) +
@@ -32,110 +56,115 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
   }
   if (x->ld != K_)
     throw Error("ERR_GRAPH", "Input '" + x->name + "' of layer '" + weight->name + "' isn't padded.");
-  narrow_ = context.isa == Isa::kAvx512 && N_ > 1 && K_ == kVector && !x->gradient;
-  share_ = N_ == 1 ? K_ + kVector : narrow_ ? y->ld * (K_ + 1) : y->ld;
+  const auto own = [&](Matrix& matrix, AlignedBuffer<Bf16>& buffer, int64_t ld) {
+    if (N_ == 1 || matrix.precision == precision_) return;
+    buffer = AlignedBuffer<Bf16>(static_cast<size_t>(context.max_batch * ld));
+    matrix = {buffer.data(), ld, precision_};
+  };
+  own(input_, own_input_, K_);
   if (context.training) {
+    own(masked_, own_masked_, y->ld);
     shares_ = AlignedBuffer<float>((context.max_batch / row_block(1) + 1) * share_);
-    if (N_ > 1 && !narrow_) dzt_ = AlignedBuffer<float>(y->ld * context.max_batch);
   }
-  if (context.isa == Isa::kReference || N_ == 1) return;
-  using Operands = TiledMatmul::Operands;
-  forward_ = std::make_unique<TiledMatmul>(
-      Operands{x->value, x->ld, weight->value, 1, K_, y->value, y->ld, bias ? bias->value : nullptr, relu});
+  if (!kernels_ || N_ == 1) return;
+  forward_stride_ = panel_words(K_, precision_);
+  forward_panels_ = AlignedBuffer<uint32_t>(panels(N_) * forward_stride_);
   if (!context.training) return;
   if (x->gradient) {
-    dx_ =
-        std::make_unique<TiledMatmul>(Operands{y->gradient, y->ld, weight->value, K_, 1, x->gradient, x->ld});
+    backward_stride_ = panel_words(y->ld, precision_);
+    backward_panels_ = AlignedBuffer<uint32_t>(panels(K_) * backward_stride_);
   }
-  if (narrow_) return;
-  dweight_ = std::make_unique<TiledMatmul>(Operands{dzt_.data(), 0, x->value, x->ld, 1, weight->gradient, K_,
-                                                    nullptr, false, true, weight_tile(N_)});
+  batch_stride_ = panel_words(context.max_batch, precision_);
+  x_panels_ = AlignedBuffer<uint32_t>(panels(K_) * batch_stride_);
+  dz_panels_ = AlignedBuffer<uint32_t>(panels(N_) * batch_stride_);
 }
 
-const char* Linear::implementation() const {
-  if (context_.isa == Isa::kReference) return "reference";
-  return N_ == 1 ? "avx512" : "onednn";
+int64_t Linear::tasks(Stage stage, int64_t) {
+  if (stage == Stage::kWeightGradients) return panels(N_);
+  if (packed_ || !kernels_ || N_ == 1) return 0;
+  packed_ = true;
+  return panels(N_);
 }
 
-// The last task of the weight gradients sums what the blocks left.
-int64_t Linear::tasks(Stage stage, int64_t B) {
-  if (stage == Stage::kPackWeights) {
-    if (!forward_ || packed_for_ == B) return 0;
-    packed_for_ = B;
-    forward_->prepare(B, K_, N_);
-    if (dx_) dx_->prepare(B, N_, K_);
-    return forward_->packs(B, K_, N_) + (dx_ ? dx_->packs(B, N_, K_) : 0);
-  }
-  if (N_ == 1 || narrow_) return 1;
-  return 1 + (dweight_ ? dweight_->tiles(N_) : (N_ + kReferenceRows - 1) / kReferenceRows);
-}
-
+// One panel of outputs: kPanel rows of W.
 void Linear::run_task(Stage stage, int64_t B, int64_t task) {
-  if (stage == Stage::kPackWeights) {
-    const int64_t packs = forward_->packs(B, K_, N_);
-    if (task < packs) return forward_->run_pack(B, K_, N_, task);
-    return dx_->run_pack(B, N_, K_, task - packs);
+  if (stage == Stage::kPackWeights) return pack(task);
+  const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
+  if (bias_) sum_shares(bias_->gradient + first, B, first + (N_ == 1 ? K_ : 0), rows);
+  float* dweights = weight_->gradient + first * K_;
+  if (N_ == 1) return sum_shares(dweights, B, 0, K_);
+  if (!kernels_) {
+    return linear_dweight_ref(weight_->gradient, K_, masked_, input_, B, K_, first, first + rows);
   }
-  if (task + 1 == tasks(stage, B)) return reduce_blocks(B);
-  if (dweight_) return dweight_->run_tile(N_, B, K_, task);
-  const int64_t first = task * kReferenceRows;
-  linear_dweight_ref(weight_->gradient, K_, y_->gradient, y_->ld, x_->value, x_->ld, B, K_, first,
-                     std::min(N_, first + kReferenceRows));
+  kernels_->weight_gradient(dweights, K_, dz_panels_.data() + task * batch_stride_, x_panels_.data(),
+                            batch_stride_, panel_words(B, precision_) / kPanel, rows, K_);
 }
 
-void Linear::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  if (N_ == 1) return forward_rows_one(first, last);
-  if (forward_) return forward_->run_tile(batch.B, K_, N_, first / row_block(batch.B));
-  linear_forward_ref(y_->value + first * y_->ld, y_->ld, x_->value + first * x_->ld, x_->ld, weight_->value,
-                     K_, bias_ ? bias_->value : nullptr, last - first, K_, N_, relu_);
+void Linear::update_task(int64_t task, const ParameterUpdate& update) {
+  const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
+  update.apply(*weight_, first * K_, rows * K_);
+  if (bias_) update.apply(*bias_, first, rows);
+  if (kernels_ && N_ > 1) pack(task);
 }
 
-void Linear::prepare_training(int64_t B) {
-  if (dweight_) dweight_->prepare(N_, B, K_);
+void Linear::pack(int64_t panel) {
+  kernels_->pack(forward_panels_.data(), forward_stride_, backward_panels_.data(), backward_stride_,
+                 weight_->value, K_, panel * kPanel, N_);
 }
 
-void Linear::keep_rows(const Batch& batch, int64_t first, int64_t) {
-  if (dweight_) dweight_->run_pack(N_, batch.B, K_, first / row_block(batch.B));
+void Linear::forward_rows(const Batch&, int64_t first, int64_t last) {
+  if (N_ == 1) return one_output_forward(first, last);
+  if (own_input_.size() > 0) copy_rows(input_, x_->values(), first, last);
+  if (kernels_) {
+    return kernels_->multiply(y_->values(), input_, forward_panels_.data(), forward_stride_, bias_values(),
+                              relu_, first, last, y_->ld, K_);
+  }
+  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_values(), relu_, precision_, first, last,
+                     K_, N_);
+}
+
+void Linear::keep_rows(const Batch&, int64_t first, int64_t last) {
+  if (kernels_ && N_ > 1) kernels_->keep(x_panels_.data(), batch_stride_, input_, first, last, K_);
 }
 
 void Linear::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  if (N_ == 1) return backward_rows_one(batch.B, first, last);
-  if (narrow_) {
-    float* share = block_share(batch.B, first);
-    return narrow_gradients_avx512(share, share + y_->ld * K_, y_->gradient, relu_ ? y_->value : nullptr,
-                                   y_->ld, x_->value, first, last);
+  if (N_ == 1) return one_output_backward(batch.B, first, last);
+  const Matrix y = relu_ ? y_->values() : Matrix{};
+  float* dbias = block_share(batch.B, first);
+  if (!kernels_) {
+    linear_mask_ref(masked_, dbias, y_->gradients(), y, first, last, N_);
+    if (!x_->gradient) return;
+    return linear_dx_ref(x_->gradients(), masked_, weight_->value, K_, precision_, first, last, K_, N_);
   }
-  const auto mask = context_.isa == Isa::kAvx512 ? mask_and_transpose_avx512 : mask_and_transpose_ref;
-  mask(y_->gradient, dzt_.data(), block_share(batch.B, first), relu_ ? y_->value : nullptr, y_->ld, batch.B,
-       first, last);
-  if (dx_) return dx_->run_tile(batch.B, N_, K_, first / row_block(batch.B));
+  kernels_->mask(masked_, dbias, dz_panels_.data(), batch_stride_, y_->gradients(), y, first, last, y_->ld);
   if (!x_->gradient) return;
-  linear_dx_ref(x_->gradient + first * x_->ld, x_->ld, y_->gradient + first * y_->ld, y_->ld, weight_->value,
-                K_, last - first, K_, N_);
+  kernels_->multiply(x_->gradients(), masked_, backward_panels_.data(), backward_stride_, nullptr, false,
+                     first, last, K_, y_->ld);
 }
 
-void Linear::reduce_blocks(int64_t B) {
-  const auto sum = [&](float* out, int64_t offset, int64_t count) {
-    std::fill(out, out + count, 0.0f);
-    for (int64_t first = 0; first < B; first += row_block(B)) {
-      const float* share = block_share(B, first) + offset;
-      for (int64_t i = 0; i < count; i++) out[i] += share[i];
-    }
-  };
-  if (N_ == 1 || narrow_) sum(weight_->gradient, 0, N_ * K_);
-  if (bias_) sum(bias_->gradient, N_ == 1 ? K_ : narrow_ ? y_->ld * K_ : 0, N_);
+void Linear::sum_shares(float* out, int64_t B, int64_t offset, int64_t count) const {
+  std::fill(out, out + count, 0.0f);
+  const int64_t blocks = (B + row_block(B) - 1) / row_block(B);
+  for (int64_t block = 0; block < blocks; block++) {
+    const float* share = shares_.data() + block * share_ + offset;
+    for (int64_t i = 0; i < count; i++) out[i] += share[i];
+  }
 }
 
-void Linear::forward_rows_one(int64_t first, int64_t last) {
-  const auto dot = context_.isa == Isa::kAvx512 ? dot_rows_avx512 : dot_rows_ref;
-  dot(y_->value + first, x_->value + first * K_, K_, weight_->value, bias_ ? bias_->value[0] : 0.0f,
-      last - first, K_);
-  if (!relu_) return;
-  for (int64_t b = first; b < last; b++) y_->value[b] = std::max(y_->value[b], 0.0f);
+void Linear::one_output_forward(int64_t first, int64_t last) {
+  float* y = y_->value;
+  if (kernels_) {
+    kernels_->dot_rows(y, input_, weight_->value, bias_ ? bias_->value[0] : 0.0f, first, last, K_);
+    if (!relu_) return;
+    for (int64_t b = first; b < last; b++) y[b] = std::max(y[b], 0.0f);
+    return;
+  }
+  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_values(), relu_, precision_, first, last,
+                     K_, 1);
 }
 
 // A block's share: K_ floats of the weight gradient, one of the bias gradient.
-void Linear::backward_rows_one(int64_t B, int64_t first, int64_t last) {
+void Linear::one_output_backward(int64_t B, int64_t first, int64_t last) {
   float* dz = y_->gradient;
   float* share = block_share(B, first);
   std::fill(share, share + K_ + 1, 0.0f);
@@ -143,9 +172,17 @@ void Linear::backward_rows_one(int64_t B, int64_t first, int64_t last) {
     if (relu_ && !(y_->value[b] > 0)) dz[b] = 0;
     share[K_] += dz[b];
   }
-  const auto outer = context_.isa == Isa::kAvx512 ? outer_rows_avx512 : outer_rows_ref;
-  float* dx = x_->gradient ? x_->gradient + first * K_ : nullptr;
-  outer(dx, share, dz + first, x_->value + first * K_, K_, weight_->value, last - first, K_);
+  if (kernels_) {
+    const Matrix dx = x_->gradient ? x_->gradients() : Matrix{};
+    return kernels_->outer_rows(dx, share, dz, input_, weight_->value, first, last, K_);
+  }
+  for (int64_t b = first; b < last; b++) {
+    visit_rows(input_, b, [&](const auto* row) {
+      for (int64_t k = 0; k < K_; k++) share[k] += dz[b] * to_float(row[k]);
+    });
+  }
+  if (x_->gradient)
+    linear_dx_ref(x_->gradients(), y_->gradients(), weight_->value, K_, precision_, first, last, K_, 1);
 }
 
 }  // namespace pss

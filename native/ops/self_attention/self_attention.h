@@ -53,7 +53,7 @@ class SelfAttention : public CpuOp {
   int64_t tasks(Stage stage, int64_t B) override;
   void run_task(Stage stage, int64_t B, int64_t task) override;
   void parameters_changed() override { packed_ = false; }
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   // Where q, k, v and P of row b are.

@@ -13,7 +13,7 @@ SelfAttention::SelfAttention(const OpContext& context, const Tensor* slots,
       out_(out),
       shape_{slots->shape.front(), slots->shape.back(), heads, heads > 0 ? parameters_[0]->rows / heads : 0,
              pad_to_vector(slots->shape.front())},
-      gemm_(context.isa == Isa::kAvx512 ? block_gemm_avx512 : block_gemm_ref),
+      gemm_(context.isa >= Isa::kAvx512 ? block_gemm_avx512 : block_gemm_ref),
       shares_(context, parameters_) {
   const int64_t A = shape_.A(), in = shape_.in, F = shape_.F;
   bool fits = heads > 0 && A > 0 && out->cols == F * A;
@@ -43,7 +43,7 @@ void SelfAttention::run_task(Stage stage, int64_t B, int64_t task) {
   for (int64_t a = 0; a < A; a++) {
     std::copy_n(weight.value + a * weight.ld, in, weights_.data() + (task * A + a) * in);
   }
-  const auto transpose = context_.isa == Isa::kAvx512 ? transpose_avx512 : transpose_ref;
+  const auto transpose = wide() ? transpose_avx512 : transpose_ref;
   transpose(transposed_.data() + task * A, 4 * A, weight.value, weight.ld, A, in);
 }
 
@@ -58,7 +58,7 @@ float* SelfAttention::probabilities_of(int64_t b, int64_t group) {
 }
 
 void SelfAttention::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? attention_forward_avx512 : attention_forward_ref;
+  const auto kernel = wide() ? attention_forward_avx512 : attention_forward_ref;
   const int64_t A = shape_.A(), in = shape_.in, F = shape_.F;
   float* scratch = thread_scratch();
   for (int64_t group = first; group < last; group += samples_) {
@@ -74,7 +74,7 @@ void SelfAttention::forward_rows(const Batch&, int64_t first, int64_t last) {
 }
 
 void SelfAttention::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? attention_backward_avx512 : attention_backward_ref;
+  const auto kernel = wide() ? attention_backward_avx512 : attention_backward_ref;
   const int64_t A = shape_.A(), in = shape_.in, F = shape_.F;
   float* scratch = thread_scratch();
   float* dqkvr = scratch + pad_to_vector(attention_scratch(shape_));

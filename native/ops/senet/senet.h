@@ -46,7 +46,7 @@ class Senet : public CpuOp {
     return stage == Stage::kWeightGradients ? shares_.tasks() : 0;
   }
   void run_task(Stage, int64_t B, int64_t task) override { shares_.run_task(B, task); }
-  const char* implementation() const override { return isa_name(context_.isa); }
+  const char* implementation() const override { return wide_or_reference(); }
 
  private:
   float* thread_scratch() { return scratch_.data() + ThreadTeam::current() * senet_scratch(shape_); }

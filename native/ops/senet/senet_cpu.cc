@@ -21,7 +21,7 @@ Senet::Senet(const OpContext& context, const Tensor* slots, const Parameter* fir
 }
 
 void Senet::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? senet_forward_avx512 : senet_forward_ref;
+  const auto kernel = wide() ? senet_forward_avx512 : senet_forward_ref;
   float* scratch = thread_scratch();
   for (int64_t b = first; b < last; b++) {
     kernel(out_->value + b * out_->ld, slots_->value + b * slots_->ld, weights(), scratch, shape_);
@@ -29,7 +29,7 @@ void Senet::forward_rows(const Batch&, int64_t first, int64_t last) {
 }
 
 void Senet::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = context_.isa == Isa::kAvx512 ? senet_backward_avx512 : senet_backward_ref;
+  const auto kernel = wide() ? senet_backward_avx512 : senet_backward_ref;
   float* scratch = thread_scratch();
   float* share = shares_.clear(batch.B, first);
   for (int64_t b = first; b < last; b++) {

@@ -1,0 +1,110 @@
+// AVX2 with FMA as kernels that are written once for several instruction sets see it: the names of
+// simd_avx512.h, eight lanes.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "base/bf16.h"
+
+namespace pss {
+namespace {
+
+struct Simd {
+  using Floats = __m256;
+  using Words = __m256i;
+  static constexpr int kLanes = 8;
+  static constexpr int kVectors = 2;
+  static constexpr int kRows = 6, kRowsBf16 = 4;
+
+  static Floats zero() { return _mm256_setzero_ps(); }
+  static Floats set(float value) { return _mm256_set1_ps(value); }
+  static Floats load(const float* from) { return _mm256_loadu_ps(from); }
+  static Floats load(const Bf16* from) {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+  static void store(float* to, Floats value) { _mm256_storeu_ps(to, value); }
+  static void store(Bf16* to, Floats value) {
+    const __m256i words = pairs(value, value);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(words));
+  }
+  static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+  static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+  static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats relu(Floats a) { return _mm256_max_ps(a, zero()); }
+  static Floats where_positive(Floats g, Floats y) {
+    return _mm256_and_ps(_mm256_cmp_ps(y, zero(), _CMP_GT_OQ), g);
+  }
+  static float sum(Floats a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+  }
+
+  static Words load_words(const uint32_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  }
+  static void store_words(uint32_t* to, Words value) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
+  }
+  static Words set_word(uint32_t value) { return _mm256_set1_epi32(static_cast<int32_t>(value)); }
+  static Words as_words(Floats value) { return _mm256_castps_si256(value); }
+
+  static Floats round(Floats value) {
+    const __m256i bits = as_words(value);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+    const __m256 quiet = _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x400000)));
+    const __m256 nan = _mm256_cmp_ps(value, value, _CMP_UNORD_Q);
+    return _mm256_and_ps(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, nan),
+                         _mm256_castsi256_ps(high_halves()));
+  }
+  static Words join(Floats low, Floats high) {
+    return _mm256_or_si256(_mm256_srli_epi32(as_words(low), 16),
+                           _mm256_and_si256(as_words(high), high_halves()));
+  }
+  static Words pairs(Floats first, Floats second) {
+    const __m256i a = _mm256_srli_epi32(as_words(round(first)), 16);
+    const __m256i b = _mm256_srli_epi32(as_words(round(second)), 16);
+    // packus works within halves of the register: put its quarters in order.
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
+  }
+  static Floats accumulate(float, Floats c, Words a, Words b) {
+    return _mm256_fmadd_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), c);
+  }
+  static Floats accumulate(Bf16, Floats c, Words a, Words b) {
+    c = _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)),
+                        _mm256_castsi256_ps(_mm256_slli_epi32(b, 16)), c);
+    return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_and_si256(a, high_halves())),
+                           _mm256_castsi256_ps(_mm256_and_si256(b, high_halves())), c);
+  }
+
+  // Transposes 8 x 8 words held in registers.
+  static void transpose(Words (&words)[8]) {
+    __m256 r[8], t[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm256_castsi256_ps(words[i]);
+    for (int i = 0; i < 4; i++) {
+      t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+      t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+      for (int j = 0; j < 2; j++) {
+        const __m256d a = _mm256_castps_pd(t[4 * i + j]), b = _mm256_castps_pd(t[4 * i + 2 + j]);
+        r[4 * i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+        r[4 * i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+      }
+    }
+    for (int j = 0; j < 4; j++) {
+      words[j] = as_words(_mm256_permute2f128_ps(r[j], r[4 + j], 0x20));
+      words[4 + j] = as_words(_mm256_permute2f128_ps(r[j], r[4 + j], 0x31));
+    }
+  }
+
+ private:
+  static __m256i high_halves() { return _mm256_set1_epi32(static_cast<int32_t>(0xFFFF0000)); }
+};
+
+}  // namespace
+}  // namespace pss
