@@ -1,14 +1,24 @@
 // Applies the gradient of a shared array on a GPU: the contract of chunk_update.h.
+//
+//                dense                                      sparse
+//   same bits    chunks sorted by range, ranges summed      chunks sorted by range, ranges summed and
+//                into |M| floats; optimizer over M          their touched floats updated
+//   atomic       chunks added to |M| floats;                chunks added to |M| floats; each touched float
+//                optimizer over M                           (row) taken away and updated
 #pragma once
 
-#include "backend/cuda/cuda_context.h"
-#include "ops/embedding/addressing.h"
+#include <memory>
+
+#include "optim/chunk_sort_cuda.h"
+#include "optim/chunk_update_kernel.h"
 #include "optim/optimizer.h"
 
 namespace pss {
 
 class ChunkUpdateCuda {
  public:
+  // The same bits every time when context.deterministic. Throws ERR_GRAPH when chunks are too many, or too
+  // long.
   ChunkUpdateCuda(const CudaOpContext& context, const Addressing& addressing, const OptimizerSpec& spec,
                   bool dense);
   // All pointers are the device's; `ids` is the batch's [B, T]. Learning rate, Adam's corrections and
@@ -17,10 +27,21 @@ class ChunkUpdateCuda {
              int64_t ld, int64_t B);
 
  private:
+  void sum_ranges(const MemoryTarget& target, const float* dslots, const ChunkList& chunks);
+  void scatter(const MemoryTarget& target, const float* dslots, const ChunkList& chunks);
+  void update_memory(const MemoryTarget& target);
+
   CudaOpContext context_;
-  Addressing addressing_;
-  OptimizerSpec spec_;
+  AddressingCuda addressing_;
+  OptimizerConstants constants_;
   bool dense_;
+  bool rowwise_;  // rows of more than one float share an accumulator
+  int64_t memory_size_;
+  RangeCut cut_;
+  unsigned range_warps_;                 // of a block
+  std::unique_ptr<ChunkSortCuda> sort_;  // null in the atomic forms
+  CudaMemory gradient_, claims_;
+  CudaFunctionHandle ranges_ = nullptr, scatter_add_ = nullptr, touched_ = nullptr, memory_update_ = nullptr;
 };
 
 }  // namespace pss

@@ -43,8 +43,8 @@ DenseUpdateCuda::DenseUpdateCuda(const CudaOpContext& context, const OptimizerSp
 
 void DenseUpdateCuda::apply() {
   launch(kernel_, {.grid_x = count_, .threads = kDenseUpdateThreads}, *context_.stream,
-         DenseUpdateArguments{blocks_.as<DenseUpdateBlock>(), context_.control, spec_.beta1, spec_.beta2,
-                              spec_.epsilon});
+         DenseUpdateArguments{
+             blocks_.as<DenseUpdateBlock>(), context_.control, {spec_.beta1, spec_.beta2, spec_.epsilon}});
 }
 
 }  // namespace pss

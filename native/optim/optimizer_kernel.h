@@ -16,10 +16,15 @@ struct DenseUpdateBlock {
   int64_t count;  // a multiple of 4: parameters are padded to whole vectors
 };
 
+// What doesn't change from step to step.
+struct OptimizerConstants {
+  float beta1, beta2, epsilon;
+};
+
 struct DenseUpdateArguments {
   const DenseUpdateBlock* blocks;  // in device memory, one for each thread block
   const StepControl* control;
-  float beta1, beta2, epsilon;
+  OptimizerConstants constants;
 };
 
 constexpr int kDenseUpdateThreads = 256;

@@ -11,9 +11,9 @@ const test = suite('schedules on CUDA');
 const reason =
   missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver has schedules to choose');
 
-/** Runs the tests of whole steps in a process of their own, with the emulated driver at its strictest. */
-function runSteps(schedule: Readonly<Record<string, string>>): string {
-  const file = join(repositoryRoot, 'test', 'cuda', 'step-cuda.test.ts');
+/** Runs a test file in a process of its own, with the emulated driver at its strictest; gives what it printed. */
+function runFile(name: string, schedule: Readonly<Record<string, string>>): string {
+  const file = join(repositoryRoot, 'test', 'cuda', `${name}-cuda.test.ts`);
   const strict = { PTX_RACE: '1', PTX_STRICT: '1', PTX_LEAKS: '1' };
   const run = spawnSync(process.execPath, ['--import', 'tsx', file], {
     cwd: repositoryRoot,
@@ -21,26 +21,31 @@ function runSteps(schedule: Readonly<Record<string, string>>): string {
     encoding: 'utf8',
   });
   assert.is(run.status, 0, `${run.stdout}${run.stderr}`);
-  return run.stderr;
+  assert.not.match(run.stderr, /^emu:/m);
+  return run.stdout;
 }
 
 const SCHEDULES = [
-  { PTX_ORDER: 'rev', PTX_STREAMS: 'lazy' },
   { PTX_ORDER: 'fwd', PTX_STREAMS: 'eager' },
+  { PTX_ORDER: 'rev', PTX_STREAMS: 'lazy' },
   { PTX_ORDER: 'rand', PTX_STREAMS: 'rand', PTX_SEED: '1' },
   { PTX_ORDER: 'rand', PTX_STREAMS: 'rand', PTX_SEED: '2' },
   { PTX_ORDER: 'rand', PTX_STREAMS: 'rand', PTX_SEED: '3' },
 ];
+const digests = new Set<string>();
 
 for (const schedule of SCHEDULES) {
-  testUnless(
-    test,
-    reason,
-    `steps end the same under ${Object.values(schedule).join(', ')}, without a complaint`,
-    () => {
-      assert.not.match(runSteps(schedule), /^emu:/m);
-    },
-  );
+  const name = Object.values(schedule).join(', ');
+  testUnless(test, reason, `steps and lookups end the same under ${name}, without a complaint`, () => {
+    for (const file of ['step', 'embedding']) runFile(file, schedule);
+  });
+
+  testUnless(test, reason, `updates of M have the same bits under ${name}, without a complaint`, () => {
+    const digest = /digest (\w+)/.exec(runFile('updates', schedule))?.[1];
+    assert.ok(digest);
+    digests.add(digest);
+    assert.is(digests.size, 1, 'another schedule gave other bits');
+  });
 }
 
 test.run();

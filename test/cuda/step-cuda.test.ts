@@ -1,8 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { EngineOptions, NativeEngine, OptimizerSpec } from '../../src/addon/addon-types.ts';
+import type { EngineOptions, OptimizerSpec } from '../../src/addon/addon-types.ts';
 import { loadAddon } from '../../src/addon/load.ts';
 import { missingCuda } from '../helpers/cuda-device.ts';
+import { assertNear } from '../helpers/float-error.ts';
+import { readAll } from '../helpers/op-graphs.ts';
 import { testUnless } from '../helpers/skippable.ts';
 import { constantRates, tinyBatch, tinyOptions } from '../helpers/tiny-model.ts';
 import { twoLayers } from '../helpers/two-layers.ts';
@@ -20,32 +22,6 @@ const optimizer = (kind: OptimizerSpec['kind']): OptimizerSpec => ({
   epsilon: 1e-8,
   initialAccumulator: 0.01,
 });
-
-/** Every parameter and state tensor. */
-async function readAll(engine: NativeEngine): Promise<Map<string, Float32Array>> {
-  const all = new Map<string, Float32Array>();
-  for (const { name, size } of [...engine.parameters(), ...engine.optimizerState()]) {
-    const values = new Float32Array(size);
-    await engine.read(name, 0, values);
-    all.set(name, values);
-  }
-  return all;
-}
-
-function assertNear(
-  actual: Map<string, Float32Array>,
-  expected: Map<string, Float32Array>,
-  relative: number,
-) {
-  assert.equal([...actual.keys()], [...expected.keys()]);
-  for (const [name, values] of expected) {
-    const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    for (const [i, value] of values.entries()) {
-      const error = Math.abs(value - (actual.get(name)?.[i] as number));
-      assert.ok(error <= relative * scale, `${name}[${i}]: ${error}`);
-    }
-  }
-}
 
 const pair = (options: Partial<EngineOptions>) => ({
   cuda: new Engine(twoLayers(40, 1), tinyOptions({ ...options, device: 'cuda' })),

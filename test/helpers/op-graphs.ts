@@ -69,6 +69,23 @@ export function smallModel(numTables: number, attributes: EmbeddingAttributes): 
   );
 }
 
+/** Ids → embedding `slots` → one logit by `end`: M trains alone, by gradients that are one product each. */
+export function lookupModel(numTables: number, attributes: EmbeddingAttributes): GraphSpec {
+  const graph = new GraphBuilder(NUM_DENSE, numTables);
+  const slots = graph.embedding('slots', graph.sparseInput(), attributes, inits(attributes));
+  const flat = { index: slots.index, shape: [numTables * attributes.dim] };
+  return graph.build(graph.linear('end', flat, 1, 'none', LAYER));
+}
+
+/** Every parameter and state tensor. */
+export async function readAll(engine: NativeEngine): Promise<Map<string, Float32Array>> {
+  const all = new Map<string, Float32Array>();
+  for (const { name } of [...engine.parameters(), ...engine.optimizerState()]) {
+    all.set(name, await readTensor(engine, name));
+  }
+  return all;
+}
+
 /** Runs `use` with an engine for the graph and disposes of it. */
 export async function withEngine<T>(
   graph: GraphSpec,

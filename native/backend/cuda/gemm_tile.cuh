@@ -4,44 +4,10 @@
 
 #include <cstdint>
 
+#include "backend/cuda/async_copy.cuh"
 #include "backend/cuda/gemm_kernel.h"
 
 namespace pss {
-
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-#define PSS_HAS_ASYNC_COPY 1
-#else
-#define PSS_HAS_ASYNC_COPY 0
-#endif
-
-__device__ inline uint32_t shared_address(const void* pointer) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
-}
-
-// 16 bytes to shared memory, zeros when `valid` is false; `from` is readable either way.
-__device__ inline void copy_chunk(float* to, const float* from, bool valid) {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
-               "r"(valid ? 16 : 0)
-               : "memory");
-#else
-  *reinterpret_cast<float4*>(to) = valid ? *reinterpret_cast<const float4*>(from) : float4{};
-#endif
-}
-
-__device__ inline void close_copies() {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-// Waits until at most `kPending` of the groups this thread closed are under way.
-template <int kPending>
-__device__ inline void wait_for_copies() {
-#if PSS_HAS_ASYNC_COPY
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-#endif
-}
 
 // Four 8x4 blocks of floats: lane l gets of block i the float (l / 4, l % 4); lanes 8i..8i+7 give the rows'
 // addresses.
@@ -71,7 +37,7 @@ struct TileKContiguous {
     for (int i = 0; i < kRows * kChunks / kThreads; i++) {
       const int row = threadIdx.x / kChunks + i * (kThreads / kChunks);
       const bool valid = row0 + row < rows && k < k_end;
-      copy_chunk(tile + offset(row, 4 * chunk), valid ? source + (row0 + row) * ld + k : source, valid);
+      copy_quad(tile + offset(row, 4 * chunk), valid ? source + (row0 + row) * ld + k : source, valid);
     }
   }
   // A's fragment of mma.m16n8k8: rows [row, row + 16), k [k, k + 8).
@@ -104,7 +70,7 @@ struct TileKStrided {
     for (int i = 0; i < kGemmK * kChunks / kThreads; i++) {
       const int k = threadIdx.x / kChunks + i * (kThreads / kChunks);
       const bool valid = k0 + k < k_end && row < rows;
-      copy_chunk(tile + offset(4 * chunk, k), valid ? source + (k0 + k) * ld + row : source, valid);
+      copy_quad(tile + offset(4 * chunk, k), valid ? source + (k0 + k) * ld + row : source, valid);
     }
   }
   __device__ static uint32_t word(const float* tile, int row, int k) {

@@ -1,8 +1,8 @@
-// The embedding lookup on a GPU: the contract of embedding.h.
+// The embedding lookup on a GPU: the contract of embedding.h. Where the dot interaction gathers for itself,
+// the slots aren't stored and there is nothing to do here.
 #pragma once
 
-#include "backend/cuda/cuda_context.h"
-#include "ops/embedding/addressing.h"
+#include "ops/embedding/addressing_cuda.h"
 #include "ops/op.h"
 
 namespace pss {
@@ -14,17 +14,18 @@ class EmbeddingCuda : public Op {
                 Tensor* slots);
   void forward(const Batch& batch) override;
   void backward(const Batch&) override {}
-  const char* implementation() const override { return "cuda"; }
+  const char* implementation() const override { return slots_->value ? "cuda" : "cuda-fused"; }
 
-  const Addressing& addressing() const { return addressing_; }
+  const AddressingCuda& addressing() const { return addressing_; }
   const float* memory() const { return memory_; }
-  const Tensor& slots() const { return *slots_; }
 
  private:
   CudaOpContext context_;
-  Addressing addressing_;
+  AddressingCuda addressing_;
   const float* memory_;
   Tensor* slots_;
+  bool quads_;
+  CudaFunctionHandle kernel_;
 };
 
 }  // namespace pss
