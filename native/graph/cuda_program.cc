@@ -60,14 +60,14 @@ void CudaProgram::build_rest(bool trains, bool scores) {
 // Where a layer's input is another layer's output and nobody else reads it, the first writes that layer's
 // masked gradient and its bias gradient along with its own input's.
 void CudaProgram::share_masks() {
-  std::map<int, LinearCuda*> layers;  // by output tensor
+  std::map<int, LinearCuda*> layers;  // by output tensor, where one node alone reads it
   for (size_t i = 0; i < graph_.nodes.size(); i++) {
     const NodeSpec& node = graph_.nodes[i];
     if (node.op != "linear") continue;
     auto* layer = static_cast<LinearCuda*>(ops_[i].get());
     const auto producer = layers.find(node.inputs[0]);
     if (producer != layers.end()) layer->finish_gradient_of(producer->second);
-    layers[node.output] = layer;
+    if (!gradient_sums_[i]) layers[node.output] = layer;
   }
 }
 

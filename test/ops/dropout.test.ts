@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { EngineOptions } from '../../src/addon/addon-types.ts';
 import { GraphBuilder } from '../../src/graph/graph-builder.ts';
 import { dropout } from '../../src/graph/joins.ts';
 import { philox4x32 } from '../../src/random/philox.ts';
@@ -26,7 +27,7 @@ function batchOf(rows: number) {
 const ROWS = 130;
 const trace = (
   options: Parameters<typeof graphOf>[0],
-  engine: { isa?: 'auto' | 'reference' | 'avx512'; threads?: number } = {},
+  engine: Partial<Pick<EngineOptions, 'isa' | 'threads'>> = {},
 ) => withEngine(graphOf(options), { batchSize: ROWS, ...engine }, (it) => it.trace(batchOf(ROWS)));
 
 test('what is kept is what the definition says, scaled, and gradients go the same way', async () => {

@@ -14,6 +14,7 @@ namespace pss {
 
 class LinearCuda : public Op {
  public:
+  // `bias` may be null: then nothing is added.
   LinearCuda(const CudaOpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
              bool relu, Tensor* y);
   // `producer` makes this layer's input, which only this layer reads: finish its gradient along with dx.
@@ -29,6 +30,8 @@ class LinearCuda : public Op {
   void mask_and_sum(int32_t B);
   void input_gradient(int32_t B);
   void weight_gradient(int32_t B);
+  // How the blocks' parts become the bias gradient; nothing without a bias.
+  PartialSum bias_sum(int64_t ld, int32_t parts) const;
   void sum_parts(std::initializer_list<PartialSum> sums);
 
   CudaOpContext context_;
