@@ -62,7 +62,7 @@ void BufferPlacer::find_slices() {
     int64_t offset = 0;
     for (const int input : node.inputs) {
       const bool alone = readers_[input].size() == 1 && input != graph_.logits;
-      if (alone && can_write_slice(graph_.nodes[producer_[input]])) {
+      if (alone && offset % kVector == 0 && can_write_slice(graph_.nodes[producer_[input]])) {
         slice_of_[input] = node.output;
         slice_offset_[input] = offset;
       }

@@ -3,7 +3,8 @@
 // A tensor has a value, and a gradient where it learns (a parameter lies behind it). Of the nodes that read
 // it, the last in graph order, which runs backward first, writes that gradient; each other one writes a part
 // of its own, and a GradientSum adds the parts before the tensor's producer runs backward. A tensor that only
-// a concat reads is a slice of the concat's output where its producer can write one.
+// a concat reads is a slice of the concat's output where its producer can write one and it begins on a
+// vector.
 #pragma once
 
 #include <functional>

@@ -16,6 +16,8 @@ EmbeddingKind parse_kind(const NodeSpec& node) {
   if (kind == "hash") return EmbeddingKind::kHash;
   if (kind == "robe") return EmbeddingKind::kRobe;
   if (kind == "hashednet") return EmbeddingKind::kHashedNet;
+  if (kind == "rows") return EmbeddingKind::kRows;
+  if (kind == "memories") return EmbeddingKind::kMemories;
   reject(node, "kind", kind);
 }
 
@@ -30,21 +32,22 @@ HashFamily parse_hash(const NodeSpec& node) {
 
 Addressing embedding_addressing(const GraphSpec& graph, const NodeSpec& node) {
   const Attributes& a = node.attributes;
-  return make_addressing(parse_kind(node), parse_hash(node), a.boolean("aligned"),
-                         static_cast<uint64_t>(a.integer("hashSeed")), graph.num_tables, a.integer("dim"),
-                         a.integer("chunkSize"), a.integer("memorySize"), a.integers("tableSizes"));
-}
-
-int64_t embedding_row_length(const Addressing& addressing) {
-  switch (addressing.kind) {
-    case EmbeddingKind::kFull:
-    case EmbeddingKind::kHash:
-      return addressing.D;
-    case EmbeddingKind::kRobe:
-      return addressing.Z;
-    default:
-      return 1;
-  }
+  const auto optional = [&](const std::string& name) {
+    return a.has(name) ? a.integers(name) : std::vector<int64_t>{};
+  };
+  return make_addressing({.kind = parse_kind(node),
+                          .hash = parse_hash(node),
+                          .aligned = a.boolean("aligned"),
+                          .hash_seed = static_cast<uint64_t>(a.integer("hashSeed")),
+                          .id_columns = graph.num_tables,
+                          .columns = optional("columns"),
+                          .D = a.integer("dim"),
+                          .Z = a.integer("chunkSize"),
+                          .memory_size = a.integer("memorySize"),
+                          .table_sizes = a.integers("tableSizes"),
+                          .full_tables = optional("fullTables"),
+                          .rows = optional("rows"),
+                          .divisors = optional("divisors")});
 }
 
 bool embedding_gradient_is_dense(const NodeSpec& node) {

@@ -16,6 +16,7 @@ class Attributes {
  public:
   using Value = std::variant<bool, double, std::string, std::vector<double>>;
   void set(const std::string& name, Value value) { values_[name] = std::move(value); }
+  bool has(const std::string& name) const { return values_.count(name) > 0; }
   // Each throws ERR_GRAPH naming the attribute when it is missing or of another type.
   bool boolean(const std::string& name) const { return get<bool>(name); }
   double number(const std::string& name) const { return get<double>(name); }

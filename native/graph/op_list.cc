@@ -1,12 +1,15 @@
 #include "graph/op_list.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/error.h"
 #include "graph/embedding_node.h"
 #include "ops/bilinear_interaction/bilinear_interaction.h"
 #include "ops/cin/cin.h"
+#include "ops/combine/combine.h"
+#include "ops/combine/combine_cuda.h"
 #include "ops/concat/concat.h"
 #include "ops/cross_combine/cross_combine.h"
 #include "ops/cross_network/cross_network.h"
@@ -19,11 +22,19 @@
 #include "ops/embedding/embedding_cuda.h"
 #include "ops/first_component/first_component.h"
 #include "ops/fm_interaction/fm_interaction.h"
+#include "ops/join_slots/join_slots.h"
+#include "ops/join_slots/join_slots_cuda.h"
 #include "ops/linear/linear.h"
 #include "ops/linear/linear_cuda.h"
 #include "ops/logit_sum/logit_sum.h"
+#include "ops/projection/projection.h"
+#include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
 #include "ops/senet/senet.h"
+#include "ops/sketch/sketch.h"
+#include "ops/sketch/sketch_cuda.h"
+#include "ops/tensor_train/tensor_train.h"
+#include "ops/tensor_train/tensor_train_cuda.h"
 
 namespace pss {
 
@@ -36,6 +47,11 @@ struct CpuOps {
   using EmbeddingOp = Embedding;
   using LinearOp = Linear;
   using DotInteractionOp = DotInteraction;
+  using CombineOp = Combine;
+  using JoinSlotsOp = JoinSlots;
+  using ProjectionOp = Projection;
+  using SketchOp = Sketch;
+  using TensorTrainOp = TensorTrain;
 };
 struct CudaOps {
   using Build = CudaBuildContext;
@@ -43,6 +59,11 @@ struct CudaOps {
   using EmbeddingOp = EmbeddingCuda;
   using LinearOp = LinearCuda;
   using DotInteractionOp = DotInteractionCuda;
+  using CombineOp = CombineCuda;
+  using JoinSlotsOp = JoinSlotsCuda;
+  using ProjectionOp = ProjectionCuda;
+  using SketchOp = SketchCuda;
+  using TensorTrainOp = TensorTrainCuda;
 };
 
 void expect(const NodeSpec& node, size_t inputs, size_t parameters) {
@@ -179,6 +200,54 @@ std::unique_ptr<Op> build_dropout(CpuBuildContext& c, const NodeSpec& node) {
       static_cast<uint64_t>(a.integer("layer")), a.integer("lastStep"), &c.tensors[node.output]);
 }
 
+template <typename Ops>
+std::unique_ptr<Op> build_combine(typename Ops::Build& c, const NodeSpec& node) {
+  expect(node, 1, 0);
+  const Attributes& a = node.attributes;
+  const CombineSpec spec{parse_combine(a.string("operation")), a.integer("vectors"),
+                         static_cast<uint64_t>(a.integer("hashSeed")), a.integers("columns")};
+  return std::make_unique<typename Ops::CombineOp>(c.op, spec, c.graph.num_tables, &c.inputs(node)[0],
+                                                   &c.tensors[node.output]);
+}
+
+template <typename Ops>
+std::unique_ptr<Op> build_join_slots(typename Ops::Build& c, const NodeSpec& node) {
+  expect(node, node.inputs.size(), 0);
+  std::vector<const Tensor*> inputs;
+  for (const Tensor& input : c.inputs(node)) inputs.push_back(&input);
+  return std::make_unique<typename Ops::JoinSlotsOp>(c.op, JoinSpec{node.attributes.integers("places")},
+                                                     inputs, &c.tensors[node.output]);
+}
+
+template <typename Ops>
+std::unique_ptr<Op> build_projection(typename Ops::Build& c, const NodeSpec& node) {
+  expect(node, 1, node.parameters.size());
+  std::vector<const Parameter*> weights;
+  for (const int parameter : node.parameters) weights.push_back(&c.store.parameters()[parameter]);
+  return std::make_unique<typename Ops::ProjectionOp>(c.op, weights, &c.inputs(node)[0],
+                                                      &c.tensors[node.output]);
+}
+
+template <typename Ops>
+std::unique_ptr<Op> build_sketch(typename Ops::Build& c, const NodeSpec& node) {
+  expect(node, 1, 1);
+  const Attributes& a = node.attributes;
+  const SketchSpec spec{parse_sketch(a.string("sketch")), static_cast<uint64_t>(a.integer("hashSeed")),
+                        a.integers("columns")};
+  return std::make_unique<typename Ops::SketchOp>(
+      c.op, spec, c.graph.num_tables, &c.store.parameters()[node.parameters[0]], &c.tensors[node.output]);
+}
+
+template <typename Ops>
+std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& node) {
+  expect(node, 3, 0);
+  const std::vector<int64_t> factors = node.attributes.integers("factors");
+  if (factors.size() != 3) throw Error("ERR_GRAPH", "Node '" + node.name + "' needs three factors of D.");
+  const TrainShape shape{node.attributes.integer("rank"), factors[0], factors[1], factors[2]};
+  const std::array<const Tensor*, 3> cores{&c.inputs(node)[0], &c.inputs(node)[1], &c.inputs(node)[2]};
+  return std::make_unique<typename Ops::TensorTrainOp>(c.op, shape, cores, &c.tensors[node.output]);
+}
+
 template <typename Build>
 using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const NodeSpec&)>;
 
@@ -186,11 +255,11 @@ using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const Nod
 template <typename Ops>
 Builders<typename Ops::Build> common_builders() {
   return {
-      {"denseInput", build_dense_input<Ops>},
-      {"sparseInput", build_sparse_input<Ops>},
-      {"embedding", build_embedding<Ops>},
-      {"linear", build_linear<Ops>},
-      {"dotInteraction", build_dot_interaction<Ops>},
+      {"denseInput", build_dense_input<Ops>}, {"sparseInput", build_sparse_input<Ops>},
+      {"embedding", build_embedding<Ops>},    {"combine", build_combine<Ops>},
+      {"projection", build_projection<Ops>},  {"tensorTrain", build_tensor_train<Ops>},
+      {"sketch", build_sketch<Ops>},          {"joinSlots", build_join_slots<Ops>},
+      {"linear", build_linear<Ops>},          {"dotInteraction", build_dot_interaction<Ops>},
   };
 }
 

@@ -53,7 +53,7 @@ void Program::find_embeddings() {
     const Addressing& addressing = embeddings_.back().addressing;
     for (const int parameter : node.parameters) memory_of_[parameter] = memory;
     memory_floats.push_back(addressing.memory_size);
-    row_lengths.push_back(embedding_row_length(addressing));
+    row_lengths.push_back(addressing.Z);
   }
   store_ = std::make_unique<ParameterStore>(graph_, memory_of_, memory_floats, row_lengths, options_,
                                             backend_.get());

@@ -33,7 +33,7 @@ class ChunkUpdate {
   // dslots: the gradient of the slots [B, T*D], rows `ld` apart.
   void apply(float* memory, float* state0, float* state1, const uint32_t* starts, const float* dslots,
              int64_t ld, int64_t B, const UpdateScalars& scalars);
-  // Floats of one of rowwise-adagrad's rows: D for full and hash, Z for robe, 1 for hashednet.
+  // Floats of one of rowwise-adagrad's rows: the chunk size, which is D for full and hash, 1 for hashednet.
   int64_t row_length() const { return addressing_.Z; }
   size_t bytes() const;
 

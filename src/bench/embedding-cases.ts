@@ -23,6 +23,14 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   'robe aligned': ['embedding.kind=robe', 'embedding.chunkSize=32', 'embedding.aligned=true'],
   robe: ['embedding.kind=robe', 'embedding.chunkSize=32'],
   hashednet: ['embedding.kind=hashednet'],
+  'qr product': ['embedding.kind=qr'],
+  'qr concat': ['embedding.kind=qr', 'embedding.operation=concat'],
+  'qr 4 memories': ['embedding.kind=qr', 'embedding.operation=concat', 'embedding.memories=4'],
+  md: ['embedding.kind=md'],
+  tt: ['embedding.kind=tt'],
+  'jlt sparse': ['embedding.kind=jlt'],
+  'jlt achlioptas': ['embedding.kind=jlt', 'embedding.sketch=achlioptas'],
+  'jlt gaussian': ['embedding.kind=jlt', 'embedding.sketch=gaussian'],
 };
 
 /** The cases of a table for each n. */

@@ -1,8 +1,9 @@
 import { freemem } from 'node:os';
-import type { Addon, ChunkRates, OptimizerSpec } from '../addon/addon-types.ts';
+import type { Addon, OptimizerSpec } from '../addon/addon-types.ts';
 import { parseConfig } from '../config/config.ts';
+import { PssError } from '../errors.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
-import type { GraphSpec } from '../graph/graph-spec.ts';
+import type { EmbeddingAttributes, GraphSpec } from '../graph/graph-spec.ts';
 import { planEmbedding } from '../models/embedding-plan.ts';
 import type { EmbeddingCase } from './embedding-cases.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
@@ -48,26 +49,58 @@ export async function benchEmbedding(
   peak: Peak,
   samples: number,
 ): Promise<EmbeddingRow[] | SkippedCase> {
-  const sizes = planFor(embeddingCase, 'dense').attributes;
-  const bytes = sizes.memorySize * 4;
+  let sizes: ReturnType<typeof planFor>;
+  try {
+    sizes = planFor(embeddingCase, 'auto');
+  } catch (error) {
+    if (!(error instanceof PssError)) throw error;
+    return { case: embeddingCase.name, reason: error.message };
+  }
+  const bytes = sizes.plan.floats * 4;
   if (bytes > MEMORY_SHARE * freemem()) {
     return {
       case: embeddingCase.name,
       reason: `M takes ${gibibytes(bytes)} GiB, more than half of the ${gibibytes(freemem())} GiB that are free`,
     };
   }
-  const chunks = BATCH_SIZE * Math.ceil(DIM / sizes.chunkSize);
-  const rates = addon.chunkProbe(peak.threads, sizes.memorySize, sizes.chunkSize, chunks);
-  const dense = await timePasses(addon, embeddingCase, 'dense', peak, samples, rates);
-  const sparse = await timePasses(addon, embeddingCase, 'sparse', peak, samples, rates);
+  const roofline = rooflineOf(addon, graphFor(sizes), peak);
+  if (!sizes.hasSparse) return timePasses(addon, embeddingCase, 'dense', peak, samples, roofline);
+  const dense = await timePasses(addon, embeddingCase, 'dense', peak, samples, roofline);
+  const sparse = await timePasses(addon, embeddingCase, 'sparse', peak, samples, roofline);
   return [...dense, ...sparse.filter(({ pass }) => pass !== 'forward')];
+}
+
+/** Milliseconds of each pass at the least. */
+interface Roofline {
+  readonly forwardMs: number;
+  readonly backwardMs: number;
+}
+
+/** The time that all chunks of a batch take at random places, and, where every lookup reads all of M, its multiply-adds. */
+function rooflineOf(addon: Addon, graph: GraphSpec, peak: Peak): Roofline {
+  let [forwardMs, backwardMs] = [0, 0];
+  for (const node of graph.nodes) {
+    if (node.op === 'embedding') {
+      const { dim, chunkSize, memorySize } = node.attributes as unknown as EmbeddingAttributes;
+      const chunks = BATCH_SIZE * Math.ceil(dim / chunkSize);
+      const rates = addon.chunkProbe(peak.threads, memorySize, chunkSize, chunks);
+      forwardMs += (chunks * rates.gatherNs) / 1e6;
+      backwardMs += (chunks * rates.updateNs) / 1e6;
+    } else if (node.op === 'sketch') {
+      const [k = 0, dim = 0] = graph.parameters[node.parameters[0] as number]?.shape ?? [];
+      const productMs = (2 * BATCH_SIZE * k * dim) / peak.gflops / 1e6;
+      forwardMs += productMs;
+      backwardMs += productMs;
+    }
+  }
+  return { forwardMs, backwardMs };
 }
 
 function gibibytes(bytes: number): string {
   return (bytes / 2 ** 30).toFixed(1);
 }
 
-function planFor({ rows, settings }: EmbeddingCase, gradient: 'dense' | 'sparse') {
+function planFor({ rows, settings }: EmbeddingCase, gradient: 'auto' | 'dense' | 'sparse') {
   const config = parseConfig(
     `data: { train: none, eval: none, batchSize: ${BATCH_SIZE} }
 embedding: { kind: robe, dim: ${DIM}, gradient: ${gradient} }
@@ -83,13 +116,15 @@ optimizer: { kind: sgd, learningRate: 0.01 }
     ids: 'vocab',
     tableSizes: [rows],
   });
-  return { ...plan, optimizer: config.optimizer as OptimizerSpec };
+  const { sketch } = config.embedding;
+  const hasSparse = sketch === undefined || sketch === 'sparse';
+  return { plan, config, hasSparse, optimizer: config.optimizer as OptimizerSpec };
 }
 
 /** Ids → embedding → one weight a component → logit: the least there can be around a lookup that learns. */
-function graphFor(plan: ReturnType<typeof planFor>): GraphSpec {
+function graphFor({ plan }: ReturnType<typeof planFor>): GraphSpec {
   const graph = new GraphBuilder(1, 1);
-  const slots = graph.embedding('embedding', graph.sparseInput(), plan.attributes, plan.inits);
+  const slots = plan.build(graph, graph.sparseInput());
   // The one slot [B, 1, D] read as [B, D].
   const flat = { ...slots, shape: [DIM] };
   const init = { kind: 'normal', std: 0.01 } as const;
@@ -102,14 +137,15 @@ async function timePasses(
   gradient: 'dense' | 'sparse',
   peak: Peak,
   samples: number,
-  rates: ChunkRates,
+  roofline: Roofline,
 ): Promise<EmbeddingRow[]> {
-  const plan = planFor(embeddingCase, gradient);
-  const engine = new addon.Engine(graphFor(plan), {
+  const planned = planFor(embeddingCase, gradient);
+  const graph = graphFor(planned);
+  const engine = new addon.Engine(graph, {
     batchSize: BATCH_SIZE,
     threads: peak.threads,
     seed: 1,
-    optimizer: plan.optimizer,
+    optimizer: planned.optimizer,
     isa: 'auto',
     training: true,
     precision: 'f32',
@@ -127,11 +163,10 @@ async function timePasses(
     for (let i = 0; i < BATCHES; i++) await work();
     await engine.takeTimings();
     const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
-    const { kind, memorySize, chunkSize } = plan.attributes;
-    const chunks = BATCH_SIZE * Math.ceil(DIM / chunkSize);
-    const row = (pass: EmbeddingRow['pass'], part: string, chunkNs: number): EmbeddingRow => {
-      const medianMs = median(taken.accepted.map(({ details }) => details[part] ?? Number.NaN));
-      const rooflineMs = (chunks * chunkNs) / 1e6;
+    const { kind, chunkSize } = planned.config.embedding;
+    const memorySize = planned.plan.floats;
+    const row = (pass: EmbeddingRow['pass'], parts: RegExp, rooflineMs: number): EmbeddingRow => {
+      const medianMs = median(taken.accepted.map(({ details }) => sumParts(details, parts)));
       return {
         bench: 'embedding',
         case: embeddingCase.name,
@@ -156,10 +191,24 @@ async function timePasses(
       };
     };
     return [
-      row('forward', 'embedding.forward', rates.gatherNs),
-      row(`backward-${gradient}`, 'update.embedding', rates.updateNs),
+      row('forward', /^embedding.*\.forward$/, roofline.forwardMs),
+      row(`backward-${gradient}`, backwardParts(graph), roofline.backwardMs),
     ];
   } finally {
     await engine.dispose();
   }
+}
+
+/** Timings of all nodes that make the embedding, backward, and of the update; where it has layers of its own, their gradients and update. */
+function backwardParts(graph: GraphSpec): RegExp {
+  const hasLayers = graph.nodes.some(({ op }) => op === 'projection' || op === 'sketch');
+  return hasLayers
+    ? /^embedding.*\.backward$|^update\.|^weightGradients$/
+    : /^embedding.*\.backward$|^update\.embedding$/;
+}
+
+function sumParts(timings: Readonly<Record<string, number>>, parts: RegExp): number {
+  return Object.entries(timings)
+    .filter(([part]) => parts.test(part))
+    .reduce((sum, [, milliseconds]) => sum + milliseconds, 0);
 }

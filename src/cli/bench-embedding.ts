@@ -68,7 +68,7 @@ function printCase(output: Output, rows: readonly EmbeddingRow[]): void {
   const first = rows[0] as EmbeddingRow;
   const cells = rows.map((row) => `${row.medianMs.toFixed(3)} (${(row.rooflineFraction * 100).toFixed(0)}%)`);
   const [dense, sparse] = [rows[1], rows[2]].map((row) => row?.medianMs ?? Number.NaN) as [number, number];
-  const faster = dense <= sparse ? 'dense' : 'sparse';
+  const faster = !(dense > sparse) ? 'dense' : 'sparse';
   output.result(
     `${first.case.padEnd(22)} ${String(first.memorySize).padEnd(11)} ${cells.map((cell) => cell.padEnd(17)).join(' ')} ${faster}`,
   );

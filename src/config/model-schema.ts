@@ -120,10 +120,3 @@ export interface FiBiNetConfig extends DeepConfig {
   /** Slots over units of SENET's inner layer. */
   readonly reductionRatio: number;
 }
-
-/** Whether the model is one of those with an MLP, a first-order term and an interaction of its own. */
-export function isDeep(
-  model: ModelConfig,
-): model is DcnConfig | AutoIntConfig | DeepFmConfig | XDeepFmConfig | FiBiNetConfig {
-  return model.kind !== 'dlrm';
-}

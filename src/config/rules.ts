@@ -1,9 +1,11 @@
+import { embeddingProblems, impliedChunkSize, ownKeys } from './embedding-rules.ts';
 import type { Problem } from './problems.ts';
-import type { CheckedConfig, Config, EmbeddingConfig } from './schema.ts';
+import type { CheckedConfig, Config } from './schema.ts';
 
 /** Fills in what follows from other keys: the name, the chunk size of kinds that have no choice, lists of one path. */
 export function resolve(checked: CheckedConfig, defaultName: string): Config {
-  const { kind, dim, compression, memorySize, chunkSize, ...embedding } = checked.embedding;
+  const { kind, dim, compression, memorySize, chunkSize, hash, aligned, minRows, gradient } =
+    checked.embedding;
   const { targetAuc, ...train } = checked.train;
   return {
     name: checked.name ?? defaultName,
@@ -15,7 +17,11 @@ export function resolve(checked: CheckedConfig, defaultName: string): Config {
       ...(compression === undefined ? {} : { compression }),
       ...(memorySize === undefined ? {} : { memorySize }),
       chunkSize: chunkSize ?? impliedChunkSize(kind, dim),
-      ...embedding,
+      hash,
+      aligned,
+      minRows,
+      ...ownKeys(checked.embedding),
+      gradient,
     },
     model: checked.model,
     optimizer: checked.optimizer,
@@ -29,61 +35,6 @@ export function resolve(checked: CheckedConfig, defaultName: string): Config {
 /** What is wrong between keys that are each right on their own. */
 export function ruleProblems(config: Config): Problem[] {
   return [...embeddingProblems(config.embedding), ...modelProblems(config), ...scheduleProblems(config)];
-}
-
-/** The largest Z of the paper's measurements (Table 2): fewest hashes, longest runs of consecutive floats. */
-const DEFAULT_CHUNK = 32;
-
-function impliedChunkSize(kind: EmbeddingConfig['kind'], dim: number): number {
-  if (kind === 'hashednet') return 1;
-  return kind === 'robe' ? Math.min(DEFAULT_CHUNK, dim) : dim;
-}
-
-function embeddingProblems(embedding: EmbeddingConfig): Problem[] {
-  const { kind, dim, compression, memorySize, chunkSize, hash, aligned } = embedding;
-  const problems: Problem[] = [];
-  const add = (key: string, text: string) => problems.push({ path: ['embedding', key], text });
-
-  if (kind === 'full') {
-    for (const [key, value] of Object.entries({ compression, memorySize })) {
-      if (value !== undefined)
-        add(
-          key,
-          `embedding.${key} has no meaning with kind full, which stores every row; leave it out or set it to null`,
-        );
-    }
-  } else if (compression !== undefined && memorySize !== undefined) {
-    add(
-      'memorySize',
-      'embedding.compression and embedding.memorySize say the same thing; keep one and set the other to null',
-    );
-  } else if (compression === undefined && memorySize === undefined) {
-    add('kind', `embedding.kind ${kind} needs embedding.compression or embedding.memorySize; add one`);
-  }
-
-  if (kind === 'robe' && chunkSize > dim) {
-    add('chunkSize', `embedding.chunkSize is ${chunkSize} but must be at most embedding.dim, ${dim}`);
-  } else if (kind !== 'robe' && chunkSize !== impliedChunkSize(kind, dim)) {
-    add(
-      'chunkSize',
-      `embedding.chunkSize is for kind robe; leave it out with ${kind}, where it is always ${impliedChunkSize(kind, dim)}`,
-    );
-  }
-  if (memorySize !== undefined && kind !== 'full' && memorySize < chunkSize) {
-    add(
-      'memorySize',
-      `embedding.memorySize is ${memorySize} but must hold at least one chunk of ${chunkSize} floats`,
-    );
-  }
-  if (hash === 'apd10' && kind !== 'robe' && kind !== 'hashednet') {
-    add('hash', `embedding.hash apd10 is for kinds robe and hashednet; use mix64 with ${kind}`);
-  }
-  if (aligned && kind !== 'robe') {
-    add('aligned', `embedding.aligned is for kind robe; leave it out with ${kind}`);
-  } else if (aligned && hash === 'apd10') {
-    add('aligned', 'embedding.aligned needs hash mix64; the chunks of apd10 start anywhere');
-  }
-  return problems;
 }
 
 function modelProblems({ model, embedding, train }: Config): Problem[] {

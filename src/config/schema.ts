@@ -3,7 +3,6 @@ import { type ModelConfig, modelSchema } from './model-schema.ts';
 
 /** What the contract names but this version doesn't hold: asked for by name, they get a sentence of their own. */
 const NOT_YET: Readonly<Record<string, readonly string[]>> = {
-  'embedding.kind': ['qr', 'jlt', 'md', 'tt'],
   device: ['cuda'],
 };
 
@@ -36,14 +35,23 @@ const data = z.strictObject({
   shuffleWindow: positive.max(16_777_216).default(524_288),
 });
 
+const EMBEDDING_KINDS = ['full', 'hash', 'qr', 'robe', 'hashednet', 'jlt', 'md', 'tt'] as const;
+
 const embedding = z.strictObject({
-  kind: choice('embedding.kind', ['full', 'hash', 'robe', 'hashednet']),
+  kind: z.enum(EMBEDDING_KINDS),
   dim: positive.max(4096),
   compression: z.number().min(1).optional(),
   memorySize: positive.max(2 ** 40).optional(),
   chunkSize: positive.optional(),
   hash: z.enum(['mix64', 'apd10']).default('mix64'),
   aligned: z.boolean().default(false),
+  minRows: count.max(2 ** 32).default(0),
+  perTable: z.boolean().optional(),
+  operation: z.enum(['product', 'sum', 'concat']).optional(),
+  memories: z.int().min(2).max(64).optional(),
+  alpha: z.number().min(0).max(1).optional(),
+  sketch: z.enum(['gaussian', 'achlioptas', 'sparse']).optional(),
+  nonZeros: positive.max(64).optional(),
   gradient: z.enum(['auto', 'dense', 'sparse']).default('auto'),
 });
 
@@ -123,18 +131,32 @@ export interface DataConfig {
 }
 
 export interface EmbeddingConfig {
-  readonly kind: 'full' | 'hash' | 'robe' | 'hashednet';
+  readonly kind: (typeof EMBEDDING_KINDS)[number];
   /** D */
   readonly dim: number;
   /** Σ E_t·D / |M|. Exactly one of `compression` and `memorySize` is set, and neither for `full`. */
   readonly compression?: number;
-  /** |M| in floats. */
+  /** Floats of all the embedding's parameters; kinds that cut them into rows may use a little less. */
   readonly memorySize?: number;
-  /** Z in floats: `dim` for full and hash, 1 for hashednet. */
+  /** Z in floats, for robe; 1 for hashednet, `dim` for every other kind. */
   readonly chunkSize: number;
   readonly hash: 'mix64' | 'apd10';
   /** Chunks start on multiples of Z (mix64 only). */
   readonly aligned: boolean;
+  /** Tables with fewer rows stay full, inside the same budget. */
+  readonly minRows: number;
+  /** hash: rows of its own for each table, in proportion to its size, rather than one array for all. */
+  readonly perTable?: boolean;
+  /** qr: how the vectors of quotient and remainder make one. */
+  readonly operation?: 'product' | 'sum' | 'concat';
+  /** qr: this many hashes of the id, each into a memory that all tables share, rather than quotient and remainder (paper, equation 1). */
+  readonly memories?: number;
+  /** md: the temperature, 0 for equal dimensions, larger for more differing ones. */
+  readonly alpha?: number;
+  /** jlt: the distribution of S. */
+  readonly sketch?: 'gaussian' | 'achlioptas' | 'sparse';
+  /** jlt with a sparse sketch: entries of a column of S, which are rows of M a lookup reads. */
+  readonly nonZeros?: number;
   readonly gradient: 'auto' | 'dense' | 'sparse';
 }
 

@@ -24,6 +24,7 @@ export class GraphBuilder {
   readonly #tensors: TensorSpec[] = [];
   readonly #parameters: ParameterSpec[] = [];
   readonly #nodes: NodeSpec[] = [];
+  #adjust: (parameter: ParameterSpec) => ParameterSpec = (parameter) => parameter;
 
   /**
    * @param numDense N
@@ -53,24 +54,37 @@ export class GraphBuilder {
     ids: TensorRef,
     attributes: EmbeddingAttributes,
     inits: readonly InitSpec[],
-    l2 = 0,
   ): TensorRef {
     const { kind, dim, memorySize, tableSizes } = attributes;
-    this.expectRank(name, ids, 1);
     const parameters =
       kind === 'full'
-        ? tableSizes.map((size, t) =>
-            this.parameter(`${name}.${t}.weight`, [size, dim], initOf(inits, t), l2),
-          )
+        ? tableSizes.map((size, t) => ({
+            name: `${name}.${t}.weight`,
+            shape: [size, dim],
+            init: initOf(inits, t),
+          }))
         : [
-            this.parameter(
-              `${name}.memory`,
-              kind === 'hash' ? [memorySize / dim, dim] : [memorySize],
-              initOf(inits, 0),
-              l2,
-            ),
+            {
+              name: `${name}.memory`,
+              shape: kind === 'hash' ? [memorySize / dim, dim] : [memorySize],
+              init: initOf(inits, 0),
+            },
           ];
-    const shape = [ids.shape[0] as number, dim];
+    return this.lookup(name, ids, attributes, parameters);
+  }
+
+  /**
+   * An embedding whose array is cut into parameters as the caller says, [B, T] → [B, F, D].
+   * @param parameters in their order in the array, which they fill
+   */
+  lookup(
+    name: string,
+    ids: TensorRef,
+    attributes: EmbeddingAttributes,
+    parameters: readonly ParameterSpec[],
+  ): TensorRef {
+    this.expectRank(name, ids, 1);
+    const shape = [attributes.columns?.length ?? (ids.shape[0] as number), attributes.dim];
     return this.node('embedding', name, [ids], shape, parameters, { ...attributes });
   }
 
@@ -80,12 +94,14 @@ export class GraphBuilder {
     input: TensorRef,
     outputSize: number,
     activation: Activation,
-    init: { readonly weight: InitSpec; readonly bias?: InitSpec; readonly l2?: number },
+    init: { readonly weight: InitSpec; readonly bias?: InitSpec },
   ): TensorRef {
     this.expectRank(name, input, 1);
     const inputSize = input.shape[0] as number;
-    const parameters = [this.parameter(`${name}.weight`, [outputSize, inputSize], init.weight, init.l2)];
-    if (init.bias) parameters.push(this.parameter(`${name}.bias`, [outputSize], init.bias));
+    const parameters: ParameterSpec[] = [
+      { name: `${name}.weight`, shape: [outputSize, inputSize], init: init.weight },
+    ];
+    if (init.bias) parameters.push({ name: `${name}.bias`, shape: [outputSize], init: init.bias });
     return this.node('linear', name, [input], [outputSize], parameters, { activation });
   }
 
@@ -125,18 +141,19 @@ export class GraphBuilder {
   }
 
   /**
-   * Adds a node of any op; the functions of `interactions.ts` and `joins.ts` are made of it.
-   * @param parameters indices, as `parameter` gave them
+   * Adds a node: what the methods above and the functions that add nodes of other files come down to.
+   * @param shape of the output, without B
    */
   node(
     op: NodeSpec['op'],
     name: string,
     inputs: readonly TensorRef[],
     shape: readonly number[],
-    parameters: readonly number[],
+    parameters: readonly ParameterSpec[],
     attributes: NodeSpec['attributes'],
   ): TensorRef {
     if (this.#nodes.some((node) => node.name === name)) throw invalid(name, 'is there twice');
+    const parameterIndices = parameters.map((parameter) => this.#parameter(parameter));
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
@@ -146,18 +163,33 @@ export class GraphBuilder {
       name,
       inputs: inputs.map((input) => input.index),
       output: index,
-      parameters,
+      parameters: parameterIndices,
       attributes,
     });
     return { index, shape };
   }
 
-  /** Adds a parameter for a node to come. @returns its index */
-  parameter(name: string, shape: readonly number[], init: InitSpec, l2 = 0): number {
+  /**
+   * Runs `build` with every parameter it adds changed by `change`: its initial values, or what L2 asks of it.
+   * @returns what `build` does
+   */
+  adjusting<T>(change: (parameter: ParameterSpec) => ParameterSpec, build: () => T): T {
+    const outer = this.#adjust;
+    this.#adjust = (parameter) => outer(change(parameter));
+    try {
+      return build();
+    } finally {
+      this.#adjust = outer;
+    }
+  }
+
+  #parameter(given: ParameterSpec): number {
+    const parameter = this.#adjust(given);
+    const { name, shape } = parameter;
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
-    return this.#parameters.push({ name, shape, init, ...(l2 > 0 && { l2 }) }) - 1;
+    return this.#parameters.push(parameter) - 1;
   }
 
   /** @throws PssError ERR_MODEL naming the node unless `input` has `rank` dimensions beside B */
@@ -168,13 +200,9 @@ export class GraphBuilder {
   }
 }
 
-/** Floats of all parameters together, or of those of the nodes of one op. */
-export function countParameters(graph: GraphSpec, op?: NodeSpec['op']): number {
-  const counted = new Set(graph.nodes.filter((node) => node.op === op).flatMap((node) => node.parameters));
-  return graph.parameters.reduce(
-    (sum, { shape }, i) => sum + (op === undefined || counted.has(i) ? shape.reduce((a, b) => a * b, 1) : 0),
-    0,
-  );
+/** Floats of all parameters together. */
+export function countParameters(graph: GraphSpec): number {
+  return graph.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 function initOf(inits: readonly InitSpec[], index: number): InitSpec {
@@ -183,7 +211,7 @@ function initOf(inits: readonly InitSpec[], index: number): InitSpec {
   return init;
 }
 
-/** The error of a node that can't be. */
+/** An error about one node of a model. */
 export function invalid(name: string, what: string): PssError {
   return new PssError('ERR_MODEL', `Node ${name} of the model ${what}; correct the model's layers.`);
 }

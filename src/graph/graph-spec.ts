@@ -42,6 +42,11 @@ export type OpName =
   | 'denseInput'
   | 'sparseInput'
   | 'embedding'
+  | 'combine'
+  | 'projection'
+  | 'tensorTrain'
+  | 'sketch'
+  | 'joinSlots'
   | 'linear'
   | 'dotInteraction'
   | 'concat'
@@ -68,19 +73,31 @@ export interface NodeSpec {
   readonly attributes: Readonly<Record<string, number | string | boolean | readonly number[]>>;
 }
 
-/** Attributes of an `embedding` node. `full` has one parameter a table, every other kind a single shared array. */
+/**
+ * Attributes of an `embedding` node: how ids find their floats in one array (native/ops/embedding/addressing.h defines it).
+ * `full` has one parameter a table; `hash`, `robe` and `hashednet` a single shared array and, behind it, the tables that stay full;
+ * `rows` an array of rows for each table and chunk; `memories` one for each chunk, shared by all tables.
+ */
 export interface EmbeddingAttributes {
-  readonly kind: 'full' | 'hash' | 'robe' | 'hashednet';
+  readonly kind: 'full' | 'hash' | 'robe' | 'hashednet' | 'rows' | 'memories';
   /** D */
   readonly dim: number;
-  /** Z, floats addressed by one hash; D for full and hash, 1 for hashednet. */
+  /** Z, floats addressed by one hash or digit; D for full and hash, 1 for hashednet. */
   readonly chunkSize: number;
-  /** |M| in floats; for full, the sum of all tables. */
+  /** |M| in floats: all of the node's parameters. */
   readonly memorySize: number;
   readonly hash: 'mix64' | 'apd10';
   readonly hashSeed: number;
   readonly aligned: boolean;
-  /** E_t of every table; empty when ids are raw 32-bit hashes. */
+  /** E_t of every table of the node; empty when ids are raw 32-bit hashes. */
   readonly tableSizes: readonly number[];
   readonly gradient: 'dense' | 'sparse';
+  /** The id columns that are the node's tables; all of them when left out. */
+  readonly columns?: readonly number[];
+  /** Tables of a shared array that stay full, ascending, counted among the node's tables. */
+  readonly fullTables?: readonly number[];
+  /** Kind rows, [T, D / Z]: rows of each array. */
+  readonly rows?: readonly number[];
+  /** Kind rows, [T, D / Z]: the row is ⌊id / divisor⌋ mod rows, or with divisor 0 a hash of the id. */
+  readonly divisors?: readonly number[];
 }

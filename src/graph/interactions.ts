@@ -1,5 +1,5 @@
 import { type GraphBuilder, invalid, type TensorRef } from './graph-builder.ts';
-import type { InitSpec } from './graph-spec.ts';
+import type { InitSpec, ParameterSpec } from './graph-spec.ts';
 
 /** N(0, √(2/(in + out))), after Glorot and Bengio (2010). */
 export function glorot(inputs: number, outputs: number): InitSpec {
@@ -18,9 +18,9 @@ export function fmInteraction(graph: GraphBuilder, name: string, slots: TensorRe
 export function crossNetwork(graph: GraphBuilder, name: string, input: TensorRef, layers: number): TensorRef {
   graph.expectRank(name, input, 1);
   const size = input.shape[0] as number;
-  const parameters = [
-    graph.parameter(`${name}.weight`, [layers, size], glorot(size, 1)),
-    graph.parameter(`${name}.bias`, [layers, size], { kind: 'zeros' }),
+  const parameters: ParameterSpec[] = [
+    { name: `${name}.weight`, shape: [layers, size], init: glorot(size, 1) },
+    { name: `${name}.bias`, shape: [layers, size], init: { kind: 'zeros' } },
   ];
   return graph.node('crossNetwork', name, [input], [size], parameters, {});
 }
@@ -61,14 +61,14 @@ export function cin(
   const fields = slots.shape[0] as number;
   let hidden = fields;
   let outputs = 0;
-  const parameters: number[] = [];
+  const parameters: ParameterSpec[] = [];
   for (const [l, size] of sizes.entries()) {
     const last = l + 1 === sizes.length;
     if (!last && size % 2 !== 0) throw invalid(name, `can't split its layer of ${size} in halves`);
     const inputs = hidden * fields;
     const init: InitSpec = { kind: 'uniform', bound: Math.sqrt(1 / inputs) };
-    parameters.push(graph.parameter(`${name}.${l}.weight`, [size, inputs], init));
-    parameters.push(graph.parameter(`${name}.${l}.bias`, [size], init));
+    parameters.push({ name: `${name}.${l}.weight`, shape: [size, inputs], init: init });
+    parameters.push({ name: `${name}.${l}.bias`, shape: [size], init: init });
     hidden = size / 2;
     outputs += last ? size : hidden;
   }
@@ -89,9 +89,11 @@ export function selfAttention(
   graph.expectRank(name, slots, 2);
   const [fields, inputs] = slots.shape as readonly [number, number];
   const size = heads * dim;
-  const parameters = ['query', 'key', 'value', 'residual'].map((part) =>
-    graph.parameter(`${name}.${part}`, [size, inputs], glorot(inputs, size)),
-  );
+  const parameters = ['query', 'key', 'value', 'residual'].map((part) => ({
+    name: `${name}.${part}`,
+    shape: [size, inputs],
+    init: glorot(inputs, size),
+  }));
   return graph.node('selfAttention', name, [slots], [fields, size], parameters, { heads });
 }
 
@@ -103,8 +105,8 @@ export function senet(graph: GraphBuilder, name: string, slots: TensorRef, reduc
   graph.expectRank(name, slots, 2);
   const fields = slots.shape[0] as number;
   const parameters = [
-    graph.parameter(`${name}.0.weight`, [reduced, fields], glorot(fields, reduced)),
-    graph.parameter(`${name}.1.weight`, [fields, reduced], glorot(reduced, fields)),
+    { name: `${name}.0.weight`, shape: [reduced, fields], init: glorot(fields, reduced) },
+    { name: `${name}.1.weight`, shape: [fields, reduced], init: glorot(reduced, fields) },
   ];
   return graph.node('senet', name, [slots], slots.shape, parameters, {});
 }
@@ -126,8 +128,10 @@ export function bilinearInteraction(
   const [fields, dim] = inputs[0].shape as readonly [number, number];
   const pairs = (fields * (fields - 1)) / 2;
   const matrices = { interaction: pairs, each: fields - 1, all: 1 }[kind];
-  const parameters = Array.from({ length: matrices }, (_, n) =>
-    graph.parameter(`${name}.${n}.weight`, [dim, dim], glorot(dim, dim)),
-  );
+  const parameters = Array.from({ length: matrices }, (_, n) => ({
+    name: `${name}.${n}.weight`,
+    shape: [dim, dim],
+    init: glorot(dim, dim),
+  }));
   return graph.node('bilinearInteraction', name, inputs, [inputs.length * pairs * dim], parameters, { kind });
 }

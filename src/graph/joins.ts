@@ -10,7 +10,7 @@ export function concat(graph: GraphBuilder, name: string, inputs: readonly Tenso
  * The bias is the parameter `<name>.bias`, zero at first.
  */
 export function logitSum(graph: GraphBuilder, name: string, terms: readonly TensorRef[]): TensorRef {
-  const bias = graph.parameter(`${name}.bias`, [1], { kind: 'zeros' });
+  const bias = { name: `${name}.bias`, shape: [1], init: { kind: 'zeros' } } as const;
   return graph.node('logitSum', name, terms, [1], [bias], {});
 }
 

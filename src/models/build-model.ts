@@ -16,10 +16,19 @@ export interface Model {
   readonly graph: GraphSpec;
   /** Floats of all parameters. */
   readonly parameters: number;
-  /** Bytes of the embeddings' parameters. */
+  /** Bytes of the embedding's parameters, and of its first-order weights. */
   readonly embeddingBytes: number;
   /** Σ E_t·D / |M|; null when the table sizes aren't known even as an estimate. */
   readonly compression: number | null;
+  /** Sentences about choices that work but are seldom meant. */
+  readonly warnings: readonly string[];
+}
+
+/** What plans of embeddings say of themselves. */
+interface Planned {
+  readonly floats: number;
+  readonly compression: number | null;
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -27,18 +36,17 @@ export interface Model {
  * @throws UsageError ERR_CONFIG when they don't fit together
  */
 export function buildModel(config: Config, facts: DataFacts): Model {
-  const graph = buildGraph(config, facts);
-  return {
-    graph,
-    parameters: countParameters(graph),
-    embeddingBytes: 4 * countParameters(graph, 'embedding'),
-    compression: planEmbedding(config, facts).compression,
-  };
+  const [graph, { floats, compression, warnings }] = buildGraph(config, facts);
+  return { graph, parameters: countParameters(graph), embeddingBytes: floats * 4, compression, warnings };
 }
 
-function buildGraph(config: Config, facts: DataFacts): GraphSpec {
+function buildGraph(config: Config, facts: DataFacts): readonly [GraphSpec, Planned] {
   const { model } = config;
-  if (model.kind === 'dlrm') return buildDlrm(model, facts, planEmbedding(config, facts));
+  if (model.kind === 'dlrm') {
+    const embedding = planEmbedding(config, facts);
+    return [buildDlrm(model, facts, embedding), embedding];
+  }
+  const plan = planDeep(config, model, facts);
   const ownTerms = (inputs: DeepInputs) => {
     switch (model.kind) {
       case 'dcn':
@@ -53,5 +61,5 @@ function buildGraph(config: Config, facts: DataFacts): GraphSpec {
         return fiBiNetTerms(model, inputs);
     }
   };
-  return buildDeep(config, model, facts, planDeep(config, facts), ownTerms);
+  return [buildDeep(config, model, facts, plan, ownTerms), plan];
 }

@@ -3,7 +3,7 @@ import type { DeepConfig } from '../config/model-schema.ts';
 import { GraphBuilder, type TensorRef } from '../graph/graph-builder.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { glorot } from '../graph/interactions.ts';
-import { dropout, firstComponent, logitSum } from '../graph/joins.ts';
+import { dropout, logitSum } from '../graph/joins.ts';
 import type { DataFacts } from './embedding-plan.ts';
 import type { DeepPlan } from './first-order-plan.ts';
 import { mlp } from './mlp.ts';
@@ -36,20 +36,11 @@ export function buildDeep(
   const { l2 } = model;
   const dense = graph.denseInput();
   const ids = graph.sparseInput();
-  const slots = graph.embedding(
-    'embedding',
-    ids,
-    plan.embedding.attributes,
-    plan.embedding.inits,
-    l2.embedding,
+  const slots = regularised(graph, l2.embedding, () => plan.slots(graph, ids));
+  const ofIds = regularised(graph, l2.linear, () => plan.firstOrder(graph, ids, slots));
+  const ofDense = regularised(graph, l2.linear, () =>
+    graph.linear('linear.dense', dense, 1, 'none', { weight: { kind: 'zeros' } }),
   );
-  const ofIds = plan.linear
-    ? graph.embedding('linear', ids, plan.linear.attributes, plan.linear.inits, l2.linear)
-    : firstComponent(graph, 'linear', slots);
-  const ofDense = graph.linear('linear.dense', dense, 1, 'none', {
-    weight: { kind: 'zeros' },
-    l2: l2.linear,
-  });
   const drop = (input: TensorRef, layer: number) =>
     dropout(graph, `mlp.${layer}.dropout`, input, {
       rate: model.dropout,
@@ -62,13 +53,23 @@ export function buildDeep(
     dense,
     slots,
     hidden: (input) =>
-      mlp(graph, 'mlp', input, model.mlp, {
-        activateLast: true,
-        l2: l2.mlp,
-        ...(model.dropout > 0 && { after: drop }),
-      }),
+      regularised(graph, l2.mlp, () =>
+        mlp(graph, 'mlp', input, model.mlp, {
+          activateLast: true,
+          ...(model.dropout > 0 && { after: drop }),
+        }),
+      ),
     term: (name, input) =>
       graph.linear(name, input, 1, 'none', { weight: glorot(input.shape[0] as number, 1) }),
   };
   return graph.build(logitSum(graph, 'out', [ofIds, ofDense, ...ownTerms(inputs)]));
+}
+
+/** Runs `build` with L2 on the parameters it adds, biases excepted. */
+function regularised<T>(graph: GraphBuilder, l2: number, build: () => T): T {
+  if (l2 === 0) return build();
+  return graph.adjusting(
+    (parameter) => (parameter.name.endsWith('.bias') ? parameter : { ...parameter, l2 }),
+    build,
+  );
 }

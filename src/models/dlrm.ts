@@ -12,7 +12,7 @@ import { mlp } from './mlp.ts';
 export function buildDlrm(model: DlrmConfig, facts: DataFacts, embedding: EmbeddingPlan): GraphSpec {
   const graph = new GraphBuilder(facts.numDense, facts.numTables);
   const bottom = mlp(graph, 'bottomMlp', graph.denseInput(), model.bottomMlp, { activateLast: true });
-  const slots = graph.embedding('embedding', graph.sparseInput(), embedding.attributes, embedding.inits);
+  const slots = embedding.build(graph, graph.sparseInput());
   const interaction = graph.dotInteraction('interaction', bottom, slots);
   return graph.build(mlp(graph, 'topMlp', interaction, model.topMlp, { activateLast: false }));
 }

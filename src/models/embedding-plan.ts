@@ -1,6 +1,14 @@
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
-import type { EmbeddingAttributes, InitSpec } from '../graph/graph-spec.ts';
+import { joinSlots } from '../graph/embedding-nodes.ts';
+import type { GraphBuilder, TensorRef } from '../graph/graph-builder.ts';
+import { planFull } from './embedding/full-tables.ts';
+import { planMixedDimensions } from './embedding/mixed-dimensions.ts';
+import { type EmbeddingPart, type PlanContext, sumOf } from './embedding/plan-context.ts';
+import { planQuotientRemainder } from './embedding/quotient-remainder.ts';
+import { planHashPerTable, planSharedArray } from './embedding/shared-array.ts';
+import { planSketch } from './embedding/sketched.ts';
+import { planTensorTrain } from './embedding/tensor-train.ts';
 
 /** What a model needs to know about its data; a data set's `facts` are this. */
 export interface DataFacts {
@@ -13,91 +21,89 @@ export interface DataFacts {
   readonly distinct?: readonly number[];
 }
 
-/** The embedding of a model: attributes of its node, initial values, and what it saves. */
+/** The embedding of a model: how its slots are made, and what it saves. */
 export interface EmbeddingPlan {
-  readonly attributes: EmbeddingAttributes;
-  readonly inits: readonly InitSpec[];
-  /** Σ E_t·D / |M|; null when the table sizes aren't known even as an estimate. */
+  /** Floats of all its parameters. */
+  readonly floats: number;
+  /** Σ E_t·D / floats; null when the table sizes aren't known even as an estimate. */
   readonly compression: number | null;
+  /** Sentences about choices that work but are seldom meant. */
+  readonly warnings: readonly string[];
+  /** Adds the nodes: ids [B, T] → slots [B, F = T, D], the tensor `embedding`. */
+  build(graph: GraphBuilder, ids: TensorRef): TensorRef;
 }
 
+const PLANNERS: Readonly<Record<Config['embedding']['kind'], (context: PlanContext) => EmbeddingPart[]>> = {
+  full: planFull,
+  hash: (context) =>
+    context.config.embedding.perTable ? planHashPerTable(context) : planSharedArray(context),
+  robe: planSharedArray,
+  hashednet: planSharedArray,
+  qr: planQuotientRemainder,
+  md: planMixedDimensions,
+  tt: planTensorTrain,
+  jlt: planSketch,
+};
+
 /**
- * Turns the `embedding` section and the data's table sizes into sizes and initial values.
- * Full table t ~ U(±√(1/E_t)); a shared array ~ U(±√(1/max E_t)).
- * @throws UsageError ERR_CONFIG when the data don't have what the kind or hash needs
+ * Turns the `embedding` section and the data's table sizes into arrays, their sizes and initial values.
+ * @throws UsageError ERR_CONFIG when the data don't have what the kind or hash needs, or the budget is too small
  */
 export function planEmbedding(config: Config, facts: DataFacts): EmbeddingPlan {
-  const { kind, dim, chunkSize, hash, aligned } = config.embedding;
-  const tableSizes = facts.ids === 'vocab' ? (facts.tableSizes ?? []) : [];
-  const sizes = facts.ids === 'vocab' ? tableSizes : facts.distinct;
-  if (facts.ids === 'raw' && (kind === 'full' || hash === 'apd10')) {
-    const [key, value] = kind === 'full' ? ['kind', 'full'] : ['hash', 'apd10'];
-    throw new UsageError(
-      'ERR_CONFIG',
-      `embedding.${key}: ${value} needs contiguous ids, but the data hold raw hashes; prepare them with --ids vocab.`,
-    );
-  }
-  const floats = sizes && sizes.reduce((sum, size) => sum + size, 0) * dim;
-  const memorySize = kind === 'full' ? (floats as number) : sharedMemorySize(config, floats);
-  const largest = Math.max(1, ...(sizes ?? [1]));
-  const bounds = kind === 'full' ? tableSizes : [largest];
+  const sizes = sizesOf(facts);
+  const fullFloats = fullTableFloats(config, facts);
+  const context: PlanContext = {
+    config,
+    numTables: facts.numTables,
+    // An estimate of an empty column is 0, which no array can have.
+    tables: sizes?.map((size, column) => ({ column, size: Math.max(1, Math.round(size)) })),
+    numbered: facts.ids === 'vocab',
+    budget: embeddingBudget(config, facts),
+  };
+  const parts = PLANNERS[config.embedding.kind](context);
+  const floats = sumOf(parts, (part) => part.floats);
   return {
-    attributes: {
-      kind,
-      dim,
-      chunkSize,
-      memorySize,
-      hash,
-      hashSeed: config.seed,
-      aligned,
-      tableSizes,
-      gradient: chooseGradient(config, memorySize, facts.numTables),
-    },
-    inits: bounds.map((size) => ({ kind: 'uniform', bound: Math.sqrt(1 / size) })),
-    compression: floats === undefined ? null : floats / memorySize,
+    floats,
+    compression: fullFloats === undefined ? null : fullFloats / floats,
+    warnings: parts.flatMap((part) => part.warnings ?? []),
+    build: (graph, ids) => buildParts(parts, graph, ids),
   };
 }
 
-/**
- * Resolves `gradient: auto`. Full tables are updated sparsely, and so is a shared array larger than what one batch can touch: the measured
- * crossover (docs/performance.md) lies at |M| = B·F·D for chunks of 16 floats and more, and at 16 times that for smaller ones, where the sparse
- * form has more to sort. Adam is always dense: its moments move every parameter at every step, and leaving untouched ones out is another
- * algorithm, to be asked for by name.
- */
-export function chooseGradient(
-  config: Config,
-  memorySize: number,
-  numSlots: number,
-  dim = config.embedding.dim,
-  chunkSize = config.embedding.chunkSize,
-): 'dense' | 'sparse' {
-  const { gradient, kind } = config.embedding;
-  if (gradient !== 'auto') return gradient;
-  if (config.optimizer.kind === 'adam') return 'dense';
-  if (kind === 'full') return 'sparse';
-  const limit = chunkSize >= 16 ? 1 : 16;
-  return memorySize > limit * config.data.batchSize * numSlots * dim ? 'sparse' : 'dense';
+function buildParts(parts: readonly EmbeddingPart[], graph: GraphBuilder, ids: TensorRef): TensorRef {
+  const [only] = parts;
+  if (only && parts.length === 1) return only.build(graph, 'embedding', ids);
+  const inputs = parts.map((part) => ({
+    slots: part.build(graph, `embedding.${part.suffix}`, ids),
+    places: part.columns,
+  }));
+  return joinSlots(graph, 'embedding', inputs);
 }
 
-/** |M| as configured, or ⌊Σ E_t·D / compression⌋ cut to whole rows (hash) or chunks (aligned), and at least one of them. */
-function sharedMemorySize(config: Config, floats: number | undefined): number {
-  const { kind, dim, chunkSize, compression, memorySize, aligned } = config.embedding;
-  const unit = kind === 'hash' ? dim : aligned ? chunkSize : 1;
-  if (memorySize !== undefined) {
-    if (memorySize % unit !== 0) {
-      throw new UsageError(
-        'ERR_CONFIG',
-        `embedding.memorySize: ${memorySize} isn't a multiple of ${unit}, the ${kind === 'hash' ? 'row' : 'chunk'} it is cut into; use ${Math.max(unit, memorySize - (memorySize % unit))}.`,
-      );
-    }
-    return memorySize;
-  }
-  if (floats === undefined) {
+function sizesOf(facts: DataFacts): readonly number[] | undefined {
+  return facts.ids === 'vocab' ? facts.tableSizes : facts.distinct;
+}
+
+/** Σ E_t·D; undefined when the table sizes aren't known even as an estimate. */
+export function fullTableFloats(config: Config, facts: DataFacts): number | undefined {
+  const sizes = sizesOf(facts);
+  return sizes && sumOf(sizes, (size) => size) * config.embedding.dim;
+}
+
+/**
+ * Floats the embedding may take: as configured, or ⌊Σ E_t·D / compression⌋; for full tables all of them.
+ * @throws UsageError ERR_CONFIG when a compression means nothing, for want of table sizes
+ */
+export function embeddingBudget(config: Config, facts: DataFacts): number {
+  const { kind, compression, memorySize } = config.embedding;
+  const fullFloats = fullTableFloats(config, facts);
+  if (kind === 'full') return fullFloats ?? 0;
+  if (memorySize !== undefined) return memorySize;
+  if (fullFloats === undefined) {
     throw new UsageError(
       'ERR_CONFIG',
       "embedding.compression means nothing here, since the data's manifest doesn't say how many ids there are; give embedding.memorySize instead.",
     );
   }
-  const wanted = Math.floor(floats / (compression as number));
-  return Math.max(wanted - (wanted % unit), chunkSize);
+  return Math.floor(fullFloats / (compression as number));
 }

@@ -7,7 +7,6 @@ export interface MlpOptions {
   readonly activateLast: boolean;
   /** Applied to the output of each layer, the last included. */
   readonly after?: (output: TensorRef, layer: number) => TensorRef;
-  readonly l2?: number;
 }
 
 /** Fully connected layers; weights ~ N(0, √(2/(in + out))), biases ~ N(0, √(1/out)), as facebookresearch/dlrm draws them. */
@@ -18,13 +17,12 @@ export function mlp(
   sizes: readonly number[],
   options: MlpOptions,
 ): TensorRef {
-  const { activateLast, after, l2 = 0 } = options;
+  const { activateLast, after } = options;
   return sizes.reduce((tensor, size, i) => {
     const activation = activateLast || i + 1 < sizes.length ? 'relu' : 'none';
     const output = graph.linear(`${name}.${i}`, tensor, size, activation, {
       weight: glorot(tensor.shape[0] as number, size),
       bias: { kind: 'normal', std: Math.sqrt(1 / size) },
-      l2,
     });
     return after ? after(output, i) : output;
   }, input);

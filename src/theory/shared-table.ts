@@ -123,7 +123,7 @@ export class SharedTable {
   }
 }
 
-const SLOTS = 'slots';
+const SLOTS = 'embedding';
 
 /** Ids of one table → its rows. */
 function lookupGraph({ method, rows, dim, memorySize, seed }: SharedTableRequest): GraphSpec {
@@ -139,9 +139,8 @@ function lookupGraph({ method, rows, dim, memorySize, seed }: SharedTableRequest
     `method ${method.name}`,
   );
   const facts = { numDense: 1, numTables: 1, ids: 'vocab', tableSizes: [rows] } as const;
-  const { attributes, inits } = planEmbedding(config, facts);
   const graph = new GraphBuilder(facts.numDense, facts.numTables);
-  return graph.buildPart(graph.embedding(SLOTS, graph.sparseInput(), attributes, inits));
+  return graph.buildPart(planEmbedding(config, facts).build(graph, graph.sparseInput()));
 }
 
 function add(sums: Float64Array, values: Float32Array): void {

@@ -65,6 +65,7 @@ export async function openTrainingRun(options: TrainingRunOptions): Promise<Trai
     guardLabels(trainData);
     checkSameFacts(trainData.facts, evalData.facts, 'The data of data.eval');
     const model = buildModel(config, trainData.facts);
+    for (const warning of model.warnings) reporter.warn(warning);
     const threads = resolveThreads(config);
     const engine = engines.createEngine(model.graph, engineOptions(config, threads));
     opened.push({ close: () => engine.dispose() });

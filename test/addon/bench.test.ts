@@ -16,10 +16,14 @@ const PEAK = { gflops: 100, threads: 2 };
 test('times the passes of every embedding case', async () => {
   for (const embeddingCase of EMBEDDING_TABLES.flatMap((table) => embeddingCases(table, [20_000]))) {
     const rows = await benchEmbedding(addon, embeddingCase, PEAK, 1);
-    if ('reason' in rows) throw new Error(rows.reason);
+    // Mixed dimensions can't be smaller than one float a row.
+    if ('reason' in rows) {
+      assert.match(rows.reason, /too few for kind md/);
+      continue;
+    }
     assert.equal(
       rows.map(({ pass }) => pass),
-      PASSES,
+      /achlioptas|gaussian/.test(embeddingCase.name) ? PASSES.slice(0, 2) : PASSES,
     );
     for (const row of rows) {
       assert.is(row.samples, 1);

@@ -1,44 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Isa } from '../../src/addon/addon-types.ts';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
-import {
-  availableIsas,
-  embeddingAttributes,
-  embeddingGraph,
-  given,
-  NUM_DENSE,
-  withEngine,
-} from '../helpers/op-graphs.ts';
+import { addresses, chiSquareDeviation } from '../helpers/addresses.ts';
+import { mix64 } from '../helpers/mix64.ts';
+import { availableIsas, embeddingAttributes, embeddingGraph, withEngine } from '../helpers/op-graphs.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 
 const test = suite('hash');
 const seed = testSeed(20);
 const TABLES = [40_000_000, 39_060, 3, 590_152, 36_000_000];
-const WRAP = (1n << 64n) - 1n;
-const GOLDEN = 0x9e3779b97f4a7c15n;
-
-/** Floats of M that every lookup reads, [rows, T * D]: M is filled with its own indices, exact below 2²⁴. */
-function addresses(
-  attributes: EmbeddingAttributes,
-  numTables: number,
-  ids: Uint32Array,
-  isa: Isa | 'auto',
-): Promise<Float32Array> {
-  const rows = ids.length / numTables;
-  const batch = { labels: new Uint8Array(rows), dense: new Float32Array(rows * NUM_DENSE), sparse: ids };
-  return withEngine(embeddingGraph(numTables, attributes), { batchSize: rows, isa }, async (engine) => {
-    const name = given(engine.parameters()[0]).name;
-    await engine.write(
-      name,
-      0,
-      Float32Array.from({ length: attributes.memorySize }, (_, i) => i),
-    );
-    return given(
-      (await engine.trace(batch, new Float32Array(rows * numTables * attributes.dim))).values['slots'],
-    );
-  });
-}
 
 /** The float that component i of (table, id) lies at, by the documented formulas. */
 function addressByFormula(a: EmbeddingAttributes, table: number, id: number, i: number): number {
@@ -46,25 +16,15 @@ function addressByFormula(a: EmbeddingAttributes, table: number, id: number, i: 
   const unit = a.kind === 'hash' || a.aligned ? a.chunkSize : 1;
   const range = BigInt(unit === 1 ? a.memorySize - a.chunkSize + 1 : Math.floor(a.memorySize / unit));
   const start =
-    a.hash === 'apd10' ? apd10(a, table, id, chunk) % range : (mix64(a, table, id, chunk) * range) >> 64n;
+    a.hash === 'apd10'
+      ? apd10(a, table, id, chunk) % range
+      : (mix64(a.hashSeed, table, id, chunk) * range) >> 64n;
   return Number(start) * unit + (i - chunk * a.chunkSize);
 }
 
 function apd10(a: EmbeddingAttributes, table: number, id: number, chunk: number): bigint {
   const offset = a.tableSizes.slice(0, table).reduce((sum, size) => sum + size, 0);
   return (BigInt(id + offset) * 871205356n + BigInt(chunk) * 1825252241n + 634329019n) % 2038074743n;
-}
-
-function mix64(a: EmbeddingAttributes, table: number, id: number, chunk: number): bigint {
-  const key = mix(BigInt(a.hashSeed) + BigInt(table + 1) * GOLDEN);
-  return mix(mix(key ^ BigInt(id)) + BigInt(chunk + 1) * GOLDEN);
-}
-
-function mix(value: bigint): bigint {
-  let z = value & WRAP;
-  z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & WRAP;
-  z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & WRAP;
-  return z ^ (z >> 31n);
 }
 
 const SHAPES: readonly Partial<EmbeddingAttributes>[] = [
@@ -134,15 +94,6 @@ for (const [pattern, idOf] of Object.entries(PATTERNS)) {
       assert.ok(Math.abs(chiSquareDeviation(sample, cells)) < 5, `${chiSquareDeviation(sample, cells)}`);
     }
   });
-}
-
-/** Chi-square of values over [0, cells) against the uniform distribution, in standard deviations from its mean. */
-function chiSquareDeviation(values: Float32Array, cells: number): number {
-  const counts = new Float64Array(cells);
-  for (const value of values) counts[value] = (counts[value] as number) + 1;
-  const expected = values.length / cells;
-  const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-  return (chiSquare - (cells - 1)) / Math.sqrt(2 * (cells - 1));
 }
 
 test('an id beyond its table names row, table, id and size', async () => {

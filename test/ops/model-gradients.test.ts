@@ -29,6 +29,10 @@ const KINDS = [
   '{ kind: hash, dim: 8, memorySize: 2400 }',
   '{ kind: robe, dim: 8, memorySize: 2500, chunkSize: 4 }',
   '{ kind: hashednet, dim: 8, memorySize: 2500 }',
+  '{ kind: qr, dim: 8, memorySize: 6000 }',
+  '{ kind: md, dim: 8, memorySize: 6000 }',
+  '{ kind: tt, dim: 8, memorySize: 9000 }',
+  '{ kind: jlt, dim: 8, memorySize: 2400 }',
 ];
 
 const ROWS = 40;

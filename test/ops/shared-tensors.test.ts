@@ -82,7 +82,7 @@ for (const rows of [1, 70]) {
 test('an embedding that only a concat reads is written into it, with the same values and gradients', async () => {
   const build = (copied: boolean) => {
     const { graph, dense, slots } = start();
-    const input = concat(graph, 'input', [dense, slots]);
+    const input = concat(graph, 'input', [slots, dense]);
     const layer = graph.linear('layer', input, 6, 'relu', { weight: UNIFORM });
     // A second reader makes the first a copy.
     const parts = copied ? [layer, firstComponent(graph, 'first', slots)] : [layer];

@@ -51,6 +51,7 @@ test('fills in every default', () => {
       chunkSize: 16,
       hash: 'mix64',
       aligned: false,
+      minRows: 0,
       gradient: 'auto',
     },
     model: { kind: 'dlrm', bottomMlp: [32, 16], topMlp: [8, 1] },
@@ -163,10 +164,6 @@ test('says what a value must be and what it is', () => {
 
 test('tells what this version lacks from what does not exist', () => {
   const cases: [set: string, message: string][] = [
-    [
-      'embedding.kind=qr',
-      'embedding.kind: "qr" isn\'t available in this version; use one of full, hash, robe, hashednet.',
-    ],
     ['device=cuda:1', 'device: "cuda:1" isn\'t available in this version; use one of auto, cpu.'],
     ['device=gpu', 'device must be one of auto, cpu, but is the text "gpu".'],
   ];
@@ -184,6 +181,19 @@ test('checks keys against each other', () => {
     [['embedding.kind=hash', 'embedding.hash=apd10'], 'use mix64 with hash'],
     [['embedding.kind=hashednet', 'embedding.aligned=true'], 'leave it out with hashednet'],
     [['embedding.hash=apd10', 'embedding.aligned=true'], 'embedding.aligned needs hash mix64'],
+    [['embedding.perTable=true'], 'embedding.perTable is for kind hash; leave it out with robe'],
+    [['embedding.alpha=0.5'], 'embedding.alpha is for kind md; leave it out with robe'],
+    [
+      ['embedding.kind=full', 'embedding.compression=null', 'embedding.minRows=9'],
+      'no meaning with kind full',
+    ],
+    [['embedding.chunkSize=3', 'embedding.minRows=9'], "16 isn't a multiple of embedding.chunkSize 3"],
+    [['embedding.kind=qr', 'embedding.operation=concat', 'embedding.memories=3'], 'must be a multiple of 3'],
+    [
+      ['embedding.kind=jlt', 'embedding.sketch=gaussian', 'embedding.nonZeros=2'],
+      'for embedding.sketch sparse',
+    ],
+    [['embedding.kind=jlt', 'embedding.sketch=gaussian', 'embedding.gradient=sparse'], 'use dense or auto'],
     [['embedding.compression=null', 'embedding.memorySize=15'], 'at least one chunk of 16 floats'],
     [['model.bottomMlp=[32]'], 'model.bottomMlp ends in 32 but must end in embedding.dim, 16'],
     [['model.topMlp=[8, 2]'], 'must end in 1, the logit'],

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { GraphBuilder } from '../../src/graph/graph-builder.ts';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
 import { buildModel } from '../../src/models/build-model.ts';
-import { chooseGradient } from '../../src/models/embedding-plan.ts';
+import { chooseGradient } from '../../src/models/embedding/plan-context.ts';
 import {
   checkSameEmbedding,
   decodeModelMetadata,

@@ -5,7 +5,16 @@
 //   hash       Z = D, start = h(t, id, 0) over |M|/D rows, times D
 //   robe       start = h(t, id, c) over |M| - Z + 1 positions, or with `aligned` over |M|/Z blocks, times Z
 //   hashednet  robe with Z = 1
-// Hash families; `range` is the number of different starts, all arithmetic unsigned:
+//   rows       chunk c of table t is a row of an array of its own, rows[t, c] rows of Z floats, one array
+//   after
+//              the other: row = floor(id / divisors[t, c]) mod rows[t, c], a digit of the id; or, where the
+//              divisor is 0, h(t, id, c) over rows[t, c]
+//   memories   chunk c is a row of an array that all tables share: h(t, id, c) over |M|/D rows of Z floats,
+//   one
+//              array after the other
+// Tables of hash, robe and hashednet listed in full_tables aren't hashed: their rows, D floats each, lie
+// behind the shared array in their order, and the |M| above is what they leave. Hash families; `range` is the
+// number of different starts, all arithmetic unsigned:
 //   apd10   h = ((id + rows of earlier tables)*871205356 + c*1825252241 + 634329019) mod 2038074743;
 //           start = h mod range. The public ROBE code, bit for bit; needs ids below E_t.
 //   mix64   G = 0x9E3779B97F4A7C15; everything mod 2^64:
@@ -13,7 +22,7 @@
 //                   z ^= z >> 31                     (Stafford's variant 13, as in SplitMix64)
 //           key = mix(seed + (t + 1)*G);  row = mix(key xor id);  h = mix(row + (c + 1)*G)
 //           start = floor(h * range / 2^64). No division; any 32-bit id. mix is a bijection, so ids of one
-//           table never share a row hash.
+//           table never share a row hash. t is the table's column among the ids.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +31,33 @@
 
 namespace pss {
 
-enum class EmbeddingKind { kFull, kHash, kRobe, kHashedNet };
+enum class EmbeddingKind { kFull, kHash, kRobe, kHashedNet, kRows, kMemories };
 enum class HashFamily { kMix64, kApd10 };
+
+// What an addressing is made from.
+struct AddressingSpec {
+  EmbeddingKind kind;
+  HashFamily hash;
+  bool aligned;
+  uint64_t hash_seed;
+  int64_t id_columns;                // ids of a sample
+  std::vector<int64_t> columns;      // the id column of each table; empty when table t reads column t of all
+  int64_t D;                         // embedding dimension
+  int64_t Z;                         // chunk size; D or 1 for kinds that leave no choice
+  int64_t memory_size;               // |M| in floats
+  std::vector<int64_t> table_sizes;  // E_t; empty when ids are raw 32-bit hashes
+  std::vector<int64_t> full_tables;  // ascending
+  std::vector<int64_t> rows;         // [T, chunks], kind rows only
+  std::vector<int64_t> divisors;     // [T, chunks], kind rows only
+};
+
+// A chunk of a table that is found by counting: start = base + (id / divisor mod rows) * stride.
+struct NumberedChunk {
+  int64_t table;
+  int64_t chunk;
+  uint32_t base, divisor, stride;
+  uint64_t rows;
+};
 
 struct Addressing {
   EmbeddingKind kind;
@@ -36,28 +70,37 @@ struct Addressing {
   int64_t chunks;                    // chunks of one embedding: ceil(D / Z)
   int64_t memory_size;               // |M| in floats
   int64_t unit;                      // starts are stored divided by this (D, Z or 1), so 32 bits are enough
-  uint64_t range;                    // number of different starts
+  uint64_t range;                    // number of different hashed starts; 0 where nothing is hashed by it
   std::vector<int64_t> table_sizes;  // E_t; empty when ids are raw 32-bit hashes
   std::vector<int64_t> row_offsets;  // rows of earlier tables; empty without table sizes
   std::vector<uint64_t> table_keys;  // mix64's key of each table
   uint64_t reciprocal;               // apd10: floor(2^64 / range) + 1, so that a product replaces mod range
+  int64_t id_columns;                // ids of a sample
+  std::vector<int32_t> columns;      // the id column of each table; empty when table t reads column t of all
+  std::vector<uint32_t> bases;       // [T, chunks]: where the array of each hashed chunk starts, and
+  std::vector<uint64_t> ranges;      // [T, chunks]: its rows; both empty where one array serves all
+  std::vector<NumberedChunk> numbered;
 
   int64_t chunk_length(int64_t c) const { return c + 1 < chunks ? Z : D - c * Z; }
+  bool hashes() const { return range > 0 || !ranges.empty(); }
+  int64_t column(int64_t t) const { return columns.empty() ? t : columns[t]; }
 };
 
-// Fills the derived fields (from chunks on); throws ERR_GRAPH when a size makes no sense.
-Addressing make_addressing(EmbeddingKind kind, HashFamily hash, bool aligned, uint64_t hash_seed, int64_t T,
-                           int64_t D, int64_t Z, int64_t memory_size,
-                           const std::vector<int64_t>& table_sizes);
+// Throws ERR_GRAPH when a size makes no sense.
+Addressing make_addressing(const AddressingSpec& spec);
 
 // starts[(b*T + t)*chunks + c] for rows [first, last), in units of `unit`.
-// Ids must have been checked with check_ids where table sizes are known.
+// ids is [B, id_columns]; they must have been checked with check_ids where table sizes are known.
 void compute_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                     const Addressing& addressing);
 
-// The same bits, eight starts at a time; hashed kinds only.
+// The same bits, hashing eight starts at a time.
 void compute_starts_avx512(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                            const Addressing& addressing);
+
+// Only the starts of chunks that are found by counting.
+void number_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
+                   const Addressing& addressing);
 
 // Throws ERR_ID_RANGE naming row, table, id and table size when an id is beyond its table; nothing to check
 // without table sizes.

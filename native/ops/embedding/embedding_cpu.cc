@@ -28,8 +28,7 @@ Embedding::Embedding(const OpContext& context, const Addressing& addressing, con
 
 void Embedding::forward_rows(const Batch& batch, int64_t first, int64_t last) {
   const bool wide = context_.isa >= Isa::kAvx512;
-  const bool hashed = addressing_.kind != EmbeddingKind::kFull;
-  const auto find_starts = wide && hashed ? compute_starts_avx512 : compute_starts;
+  const auto find_starts = wide ? compute_starts_avx512 : compute_starts;
   const auto gather = wide ? gather_sample_avx512 : gather_sample_ref;
   const int64_t row = addressing_.T * addressing_.chunks;
   find_starts(starts_.data(), batch.sparse, first, last, addressing_);

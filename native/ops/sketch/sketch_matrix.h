@@ -25,10 +25,11 @@
 //               with the fractions rounded to float32.
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
+#include "base/host_device.h"
 #include "base/philox.h"
 
 namespace pss {
@@ -37,19 +38,22 @@ enum class SketchKind { kGaussian, kAchlioptas };
 
 constexpr uint64_t kSketchKey = 0x49A8BB6AACCD2549;
 
-inline uint64_t sketch_column(int64_t table, uint32_t id) {
+PSS_HOST_DEVICE inline uint64_t sketch_column(int64_t table, uint32_t id) {
   return (static_cast<uint64_t>(table) << 32) | id;
 }
 
 // The words of rows 4*block .. 4*block + 3.
-inline PhiloxBlock sketch_words(uint64_t seed, uint64_t block, uint64_t column) {
+PSS_HOST_DEVICE inline PhiloxBlock sketch_words(uint64_t seed, uint64_t block, uint64_t column) {
   return philox(seed ^ kSketchKey, block, column);
 }
 
-inline float sketch_log(float p) {
-  const auto bits = std::bit_cast<uint32_t>(p);
+PSS_HOST_DEVICE inline float sketch_log(float p) {
+  uint32_t bits;
+  std::memcpy(&bits, &p, sizeof bits);
   auto e = static_cast<int32_t>(bits >> 23) - 127;
-  auto m = std::bit_cast<float>((bits & 0x7FFFFF) | 0x3F800000);
+  bits = (bits & 0x7FFFFF) | 0x3F800000;
+  float m;
+  std::memcpy(&m, &bits, sizeof m);
   if (m > 1.41421354f) {
     m *= 0.5f;
     e += 1;
@@ -60,7 +64,7 @@ inline float sketch_log(float p) {
   return static_cast<float>(e) * 0.693147182f + (twice + twice * series);
 }
 
-inline float sketch_normal(uint32_t word) {
+PSS_HOST_DEVICE inline float sketch_normal(uint32_t word) {
   const float p = (static_cast<float>(static_cast<int32_t>(word >> 1)) + 0.5f) * 0x1p-32f;
   const float q = 0.5f - p;
   const float r = 0.180625f - q * q;
@@ -79,7 +83,7 @@ inline float sketch_scale(SketchKind kind, int64_t k) {
 }
 
 // An entry from its word.
-inline float sketch_entry(SketchKind kind, uint32_t word, float scale) {
+PSS_HOST_DEVICE inline float sketch_entry(SketchKind kind, uint32_t word, float scale) {
   if (kind == SketchKind::kGaussian) return sketch_normal(word) * scale;
   const uint64_t sixth = (uint64_t{word} * 6) >> 32;
   return sixth == 0 ? scale : sixth == 1 ? -scale : 0.0f;
