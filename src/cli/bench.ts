@@ -6,6 +6,7 @@ import { measurePeak } from '../bench/gated-samples.ts';
 import { type BenchRow, benchStep } from '../bench/step.ts';
 import { registerEmbeddingBench } from './bench-embedding.ts';
 import { expectSamples, writeJsonLines } from './bench-output.ts';
+import { registerReaderBench } from './bench-reader.ts';
 import { createOutput, type Output } from './output.ts';
 import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -50,6 +51,7 @@ export function registerBench(program: Command): void {
       .action((options: BenchOptions) => runBench(name, cases, options));
   }
   registerEmbeddingBench(bench);
+  registerReaderBench(bench);
 }
 
 async function runBench(

@@ -38,6 +38,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./eval.ts')).registerEval,
   },
   {
+    name: 'sweep',
+    summary: 'Train a model in many variants and compare them in one table',
+    load: async () => (await import('./sweep.ts')).registerSweep,
+  },
+  {
     name: 'bench',
     summary: 'Time training steps and predictions against what this machine can do',
     load: async () => (await import('./bench.ts')).registerBench,
