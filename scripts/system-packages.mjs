@@ -9,7 +9,7 @@ const NEEDS = [
   { what: 'a C++20 compiler', package: 'g++', present: () => onPath('c++') },
   { what: 'Ninja or Make', package: 'ninja-build', present: () => onPath('ninja') || onPath('make') },
   { what: 'oneDNN', package: 'libdnnl-dev', present: () => hasHeader('dnnl.hpp') },
-  { what: 'zlib', package: 'zlib1g-dev', present: () => hasHeader('zlib.h') },
+  { what: 'ISA-L', package: 'libisal-dev', present: () => hasHeader('isa-l/igzip_lib.h') },
 ];
 
 /**

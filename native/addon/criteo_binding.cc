@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "criteo/criteo_error.h"
+#include "addon/criteo_conversion.h"
 #include "criteo/pipeline.h"
 
 namespace pss::addon {
@@ -15,14 +15,6 @@ namespace pss::addon {
 namespace {
 
 using criteo::Pipeline;
-
-Napi::Error make_error(Napi::Env env, const char* code, const std::string& message,
-                       const std::string& file = "") {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", code);
-  if (!file.empty()) error.Set("file", file);
-  return error;
-}
 
 template <typename T>
 T* batch_memory(const Napi::Object& buffer, const char* key, napi_typedarray_type type, size_t length) {
@@ -46,16 +38,14 @@ struct ReaderLink {
 class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
  public:
   static void define(Napi::Env env, Napi::Object exports) {
-    exports.Set("CriteoReader",
-                DefineClass(env, "CriteoReader",
-                            {
-                                InstanceMethod<&CriteoReader::next>("next"),
-                                InstanceMethod<&CriteoReader::release>("release"),
-                                InstanceMethod<&CriteoReader::summary>("summary"),
-                                InstanceMethod<&CriteoReader::table_sizes>("tableSizes"),
-                                InstanceMethod<&CriteoReader::read_vocabulary>("readVocabulary"),
-                                InstanceMethod<&CriteoReader::close>("close"),
-                            }));
+    exports.Set("CriteoReader", DefineClass(env, "CriteoReader",
+                                            {
+                                                InstanceMethod<&CriteoReader::next>("next"),
+                                                InstanceMethod<&CriteoReader::release>("release"),
+                                                InstanceMethod<&CriteoReader::summary>("summary"),
+                                                InstanceMethod<&CriteoReader::sketches>("sketches"),
+                                                InstanceMethod<&CriteoReader::close>("close"),
+                                            }));
   }
 
   explicit CriteoReader(const Napi::CallbackInfo& info)
@@ -69,9 +59,10 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
     napi_add_env_cleanup_hook(env_, on_exit, this);
     try {
       pipeline_ = std::make_unique<Pipeline>(std::move(options), [this] { notify_.NonBlockingCall(); });
-    } catch (const std::exception& error) {
+    } catch (...) {
+      const Napi::Error error = current_criteo_error(env_);
       shut();
-      throw make_error(env_, "ERR_INTERNAL", error.what());
+      throw error;
     }
   }
 
@@ -103,6 +94,13 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
     reader->pipeline_.reset();
   }
 
+  static criteo::IdEncoderOptions parse_encoder(const Napi::Object& options) {
+    const auto start = options.Get("start").As<Napi::Object>();
+    return {options.Get("folder").As<Napi::String>(),
+            static_cast<uint64_t>(options.Get("memoryBytes").As<Napi::Number>().Int64Value()),
+            {counts_from_js(start.Get("values")), counts_from_js(start.Get("pending"))}};
+  }
+
   criteo::PipelineOptions parse_options(const Napi::Object& options) {
     criteo::PipelineOptions result;
     const auto inputs = options.Get("inputs").As<Napi::Array>();
@@ -116,7 +114,16 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
                                            : criteo::DenseProfile::kNone;
     result.parse.max_index = options.Get("maxIndex").As<Napi::Number>().Uint32Value();
     result.parse.max_line_bytes = options.Get("maxLineBytes").As<Napi::Number>().Uint32Value();
-    result.vocabulary = options.Get("ids").As<Napi::String>().Utf8Value() == "vocab";
+    if (const Napi::Value encoder = options.Get("encoder"); encoder.IsObject()) {
+      result.encoder = parse_encoder(encoder.As<Napi::Object>());
+      encodes_ = true;
+    }
+    if (const Napi::Value start = options.Get("start"); start.IsObject()) {
+      result.start = position_from_js(start.As<Napi::Object>());
+    }
+    if (const Napi::Value seen = options.Get("seen"); seen.IsTypedArray()) {
+      result.seen = sketches_from_js(seen.As<Napi::Uint8Array>());
+    }
     result.max_bad_fraction = options.Get("maxBadFraction").As<Napi::Number>().DoubleValue();
     const double max_bad_rows = options.Get("maxBadRows").As<Napi::Number>().DoubleValue();
     if (max_bad_rows < 9e15) result.max_bad_rows = static_cast<uint64_t>(std::max(0.0, max_bad_rows));
@@ -142,9 +149,10 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
   Napi::Value next(const Napi::CallbackInfo&) {
     auto deferred = Napi::Promise::Deferred::New(env_);
     if (pipeline_ == nullptr) {
-      deferred.Reject(make_error(env_, "ERR_CLOSED", "The reader is closed.").Value());
+      deferred.Reject(make_criteo_error(env_, "ERR_CLOSED", "The reader is closed.").Value());
     } else if (pending_) {
-      deferred.Reject(make_error(env_, "ERR_BUSY", "next() was called again before it settled.").Value());
+      deferred.Reject(
+          make_criteo_error(env_, "ERR_BUSY", "next() was called again before it settled.").Value());
     } else {
       pending_ = deferred;
       // A promise that waits keeps the process and this object alive.
@@ -163,10 +171,9 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
       case Pipeline::State::kWaiting:
         return;
       case Pipeline::State::kBatch:
-        take_pending().Resolve(to_js(batch));
+        take_pending().Resolve(batch_to_js(env_, batch, encodes_));
         return;
       case Pipeline::State::kEnded:
-        finished_ = true;
         take_pending().Resolve(env_.Null());
         return;
       case Pipeline::State::kFailed:
@@ -183,32 +190,11 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
     return deferred;
   }
 
-  Napi::Object to_js(const criteo::Batch& batch) {
-    auto result = Napi::Object::New(env_);
-    result.Set("slot", batch.slot);
-    result.Set("rows", batch.rows);
-    result.Set("clicks", static_cast<double>(batch.clicks));
-    result.Set("bytesRead", static_cast<double>(batch.bytes_read));
-    auto segments = Napi::Array::New(env_, batch.segments.size());
-    for (uint32_t i = 0; i < batch.segments.size(); ++i) {
-      auto segment = Napi::Object::New(env_);
-      segment.Set("input", batch.segments[i].file);
-      segment.Set("rows", batch.segments[i].rows);
-      segments.Set(i, segment);
-    }
-    result.Set("segments", segments);
-    return result;
-  }
-
   Napi::Error error_to_js() {
     try {
       pipeline_->rethrow();
-    } catch (const criteo::CriteoError& error) {
-      return make_error(env_, error.code(), error.what(), error.file());
-    } catch (const std::bad_alloc&) {
-      return make_error(env_, "ERR_MEMORY", "Memory ran out while reading rows.");
-    } catch (const std::exception& error) {
-      return make_error(env_, "ERR_INTERNAL", error.what());
+    } catch (...) {
+      return current_criteo_error(env_);
     }
   }
 
@@ -217,77 +203,19 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
   }
 
   Pipeline& open_pipeline() {
-    if (pipeline_ == nullptr) throw make_error(env_, "ERR_CLOSED", "The reader is closed.");
+    if (pipeline_ == nullptr) throw make_criteo_error(env_, "ERR_CLOSED", "The reader is closed.");
     return *pipeline_;
   }
 
-  Napi::Value summary(const Napi::CallbackInfo&) {
-    const Pipeline& pipeline = open_pipeline();
-    const criteo::Summary counts = pipeline.summary();
-    auto result = Napi::Object::New(env_);
-    auto files = Napi::Array::New(env_);
-    for (const criteo::FileCounts& file : counts.files) {
-      auto entry = Napi::Object::New(env_);
-      entry.Set("rows", static_cast<double>(file.rows));
-      entry.Set("rejected", static_cast<double>(file.rejected));
-      entry.Set("truncated", file.truncated);
-      files.Set(files.Length(), entry);
-    }
-    result.Set("inputs", files);
-    auto reasons = Napi::Object::New(env_);
-    for (size_t i = 0; i < counts.rejected.size(); ++i) {
-      if (counts.rejected[i] == 0) continue;
-      reasons.Set(criteo::reject_reason_name(static_cast<criteo::RejectReason>(i)),
-                  static_cast<double>(counts.rejected[i]));
-    }
-    result.Set("rejected", reasons);
-    auto samples = Napi::Array::New(env_);
-    for (const criteo::Summary::Sample& sample : counts.samples) {
-      auto entry = Napi::Object::New(env_);
-      entry.Set("input", sample.file);
-      entry.Set("line", static_cast<double>(sample.reject.line));
-      entry.Set("reason", criteo::reject_reason_name(sample.reject.reason));
-      entry.Set("excerpt", sample.reject.excerpt);
-      samples.Set(samples.Length(), entry);
-    }
-    result.Set("samples", samples);
-    return result;
-  }
+  Napi::Value summary(const Napi::CallbackInfo&) { return summary_to_js(env_, open_pipeline().summary()); }
 
-  const Pipeline& finished_pipeline() {
-    const Pipeline& pipeline = open_pipeline();
-    if (!finished_)
-      throw make_error(env_, "ERR_BUSY", "The tables are known only once next() has answered null.");
-    return pipeline;
-  }
-
-  Napi::Value table_sizes(const Napi::CallbackInfo&) {
-    auto sizes = Napi::Array::New(env_);
-    for (const uint64_t size : finished_pipeline().table_sizes()) {
-      sizes.Set(sizes.Length(), static_cast<double>(size));
-    }
-    return sizes;
-  }
-
-  Napi::Value read_vocabulary(const Napi::CallbackInfo& info) {
-    const size_t column = info[0].As<Napi::Number>().Uint32Value();
-    const size_t from = info[1].As<Napi::Number>().Uint32Value();
-    auto out = info[2].As<Napi::Uint32Array>();
-    const Pipeline& pipeline = finished_pipeline();
-    if (!pipeline.has_vocabulary() || column >= criteo::kNumTables) {
-      throw Napi::RangeError::New(env_, "readVocabulary: no such dictionary");
-    }
-    const std::vector<uint32_t>& values = pipeline.vocabulary(column);
-    const size_t first = std::min(from, values.size());
-    const size_t count = std::min(values.size() - first, out.ElementLength());
-    std::copy_n(values.begin() + static_cast<ptrdiff_t>(first), count, out.Data());
-    return Napi::Number::New(env_, static_cast<double>(count));
-  }
+  Napi::Value sketches(const Napi::CallbackInfo&) { return sketches_to_js(env_, open_pipeline().sketches()); }
 
   void close(const Napi::CallbackInfo&) {
     const bool waiting = pending_.has_value();
     pipeline_.reset();
-    if (waiting) take_pending().Reject(make_error(env_, "ERR_CLOSED", "The reader was closed.").Value());
+    if (waiting)
+      take_pending().Reject(make_criteo_error(env_, "ERR_CLOSED", "The reader was closed.").Value());
     shut();
   }
 
@@ -306,15 +234,24 @@ class CriteoReader : public Napi::ObjectWrap<CriteoReader> {
   std::vector<Napi::ObjectReference> buffers_;
   std::unique_ptr<Pipeline> pipeline_;
   std::optional<Napi::Promise::Deferred> pending_;
-  bool finished_ = false;
+  bool encodes_ = false;
   bool exiting_ = false;
   bool shut_ = false;
 };
+
+Napi::Value estimate_distinct(const Napi::CallbackInfo& info) {
+  const auto sketches = sketches_from_js(info[0].As<Napi::Uint8Array>());
+  std::array<uint64_t, criteo::kNumTables> distinct{};
+  for (size_t column = 0; column < distinct.size(); ++column)
+    distinct[column] = (*sketches)[column].estimate();
+  return counts_to_js(info.Env(), distinct);
+}
 
 }  // namespace
 
 void register_criteo(Napi::Env env, Napi::Object exports) {
   CriteoReader::define(env, exports);
+  exports.Set("estimateDistinct", Napi::Function::New(env, estimate_distinct, "estimateDistinct"));
 }
 
 }  // namespace pss::addon

@@ -4,6 +4,7 @@
 #include "addon/engine_binding.h"
 #include "addon/machine_binding.h"
 #include "addon/synth_binding.h"
+#include "addon/vocabulary_binding.h"
 
 namespace {
 
@@ -11,6 +12,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   pss::init_engine(env, exports);
   pss::init_machine(env, exports);
   pss::addon::register_criteo(env, exports);
+  pss::addon::register_vocabulary(env, exports);
   pss::addon::register_synth(env, exports);
   return exports;
 }

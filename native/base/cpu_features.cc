@@ -67,7 +67,8 @@ Isa choose_isa(const std::string& wanted) {
   for (const Isa isa : kBestFirst) {
     if (name != isa_name(isa)) continue;
     if (has(isa)) return isa;
-    throw Error("ERR_ISA", "This CPU can't run " + name + "; use auto or " + isa_name(best_isa()) + ".");
+    throw Error("ERR_ISA",
+                std::string("This CPU can't run ") + name + "; use auto or " + isa_name(best_isa()) + ".");
   }
   throw Error("ERR_ISA",
               "Unknown instruction set '" + name + "'; use auto, avx512bf16, avx512, avx2 or reference.");

@@ -1,8 +1,10 @@
 #include "criteo/byte_source.h"
 
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,8 +19,8 @@ namespace pss::criteo {
 namespace {
 
 constexpr size_t kInputBytes = 256 * 1024;
-// zlib's own window plus 16 asks for the gzip wrapper.
-constexpr int kGzipWindow = 15 + 16;
+// What is thrown away at a time on the way to a place in the middle of the data.
+constexpr size_t kSkipBytes = 256 * 1024;
 
 struct OtherFormat {
   std::string_view magic;
@@ -61,8 +63,10 @@ ByteSource::ByteSource(const std::string& path, const WakeSignal& wake, std::ato
     refill();
     refuse_other_formats();
     gzip_ = input_.size() >= 2 && input_[0] == '\x1f' && input_[1] == '\x8b';
-    if (gzip_ && inflateInit2(&zlib_, kGzipWindow) != Z_OK) throw std::bad_alloc();
-    member_open_ = gzip_;
+    if (gzip_) {
+      inflate_ = std::make_unique<inflate_state>();
+      open_member();
+    }
   } catch (...) {
     if (owns_descriptor_) close(descriptor_);
     throw;
@@ -70,7 +74,6 @@ ByteSource::ByteSource(const std::string& path, const WakeSignal& wake, std::ato
 }
 
 ByteSource::~ByteSource() {
-  if (gzip_) inflateEnd(&zlib_);
   if (owns_descriptor_) close(descriptor_);
 }
 
@@ -162,29 +165,31 @@ size_t ByteSource::read_plain(char* out, size_t size) {
   return got;
 }
 
+void ByteSource::open_member() {
+  isal_inflate_init(inflate_.get());
+  inflate_->crc_flag = ISAL_GZIP;
+  member_open_ = true;
+}
+
 size_t ByteSource::inflate_some(char* out, size_t size) {
   if (input_at_ == input_.size() && !refill() && !member_open_) {
     ended_ = true;
     return 0;
   }
   if (!member_open_ && !start_next_member()) return 0;
-  zlib_.next_in = reinterpret_cast<Bytef*>(input_.data() + input_at_);
-  zlib_.avail_in = static_cast<uInt>(input_.size() - input_at_);
-  zlib_.next_out = reinterpret_cast<Bytef*>(out);
+  inflate_->next_in = reinterpret_cast<uint8_t*>(input_.data() + input_at_);
+  inflate_->avail_in = static_cast<uint32_t>(input_.size() - input_at_);
+  inflate_->next_out = reinterpret_cast<uint8_t*>(out);
   const size_t asked = std::min<size_t>(size, 1u << 30);
-  zlib_.avail_out = static_cast<uInt>(asked);
-  const int result = inflate(&zlib_, Z_NO_FLUSH);
-  input_at_ = input_.size() - zlib_.avail_in;
-  if (result == Z_STREAM_END) {
-    member_open_ = false;
-  } else if (result == Z_MEM_ERROR) {
-    throw std::bad_alloc();
-  } else if (result != Z_OK && result != Z_BUF_ERROR) {
-    fail_gzip();
-  }
-  const size_t produced = asked - zlib_.avail_out;
-  // Without input zlib may still hold output; only when that is out as well the data has really ended too
-  // soon.
+  inflate_->avail_out = static_cast<uint32_t>(asked);
+  const int result = isal_inflate(inflate_.get());
+  input_at_ = input_.size() - inflate_->avail_in;
+  // What is above zero is no error but a wish for more input.
+  if (result < 0 || result == ISAL_NEED_DICT) fail_gzip();
+  const size_t produced = asked - inflate_->avail_out;
+  if (inflate_->block_state == ISAL_BLOCK_FINISH) member_open_ = false;
+  // Without input there may still be output held back; only when that is out as well the data has really
+  // ended too soon.
   ended_ = truncated_ = file_ended_ && member_open_ && input_.empty() && produced == 0;
   return produced;
 }
@@ -194,9 +199,32 @@ bool ByteSource::start_next_member() {
   while (input_at_ < input_.size() && input_[input_at_] == 0) ++input_at_;
   if (input_at_ == input_.size()) return false;
   if (input_[input_at_] != '\x1f') fail_gzip();
-  inflateReset(&zlib_);
-  member_open_ = true;
+  open_member();
   return true;
+}
+
+void ByteSource::skip(uint64_t size) {
+  struct stat info{};
+  if (!gzip_ && owns_descriptor_ && fstat(descriptor_, &info) == 0 && S_ISREG(info.st_mode)) {
+    const uint64_t at = std::min(size, static_cast<uint64_t>(info.st_size));
+    input_at_ = static_cast<size_t>(std::min<uint64_t>(at, input_.size()));
+    if (input_at_ == at) return;
+    if (lseek(descriptor_, static_cast<off_t>(at), SEEK_SET) < 0) {
+      throw CriteoError(
+          "ERR_READ",
+          "Cannot go to byte " + std::to_string(at) + " of " + path_ + ": " + std::strerror(errno) + ".",
+          path_);
+    }
+    bytes_read_->fetch_add(at - file_offset_, std::memory_order_relaxed);
+    file_offset_ = at;
+    return;
+  }
+  std::vector<char> unwanted(std::min<uint64_t>(size, kSkipBytes));
+  while (size > 0) {
+    const size_t got = read(unwanted.data(), std::min<uint64_t>(size, unwanted.size()));
+    if (got == 0) return;
+    size -= got;
+  }
 }
 
 void ByteSource::fail_gzip() const {

@@ -2,13 +2,14 @@
 // input.
 #pragma once
 
-#include <zlib.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+struct inflate_state;
 
 namespace pss::criteo {
 
@@ -39,6 +40,10 @@ class ByteSource {
   // Fills `out` with `size` bytes, or fewer at the end of the data or when woken. Throws ERR_READ, ERR_GZIP.
   size_t read(char* out, size_t size);
 
+  // Leaves out the next `size` bytes; a plain file is only positioned. Fewer are left out at the end of the
+  // data.
+  void skip(uint64_t size);
+
   // Whether gzip data ended before its end mark. Meaningful once read() gave fewer bytes than asked for.
   bool truncated() const { return truncated_; }
 
@@ -48,6 +53,7 @@ class ByteSource {
   size_t read_file(char* out, size_t size);
   size_t read_plain(char* out, size_t size);
   size_t inflate_some(char* out, size_t size);
+  void open_member();
   bool start_next_member();
   bool refill();
   [[noreturn]] void fail_gzip() const;
@@ -63,7 +69,7 @@ class ByteSource {
   bool file_ended_ = false;
   bool ended_ = false;
   bool truncated_ = false;
-  z_stream zlib_{};
+  std::unique_ptr<inflate_state> inflate_;
   // Raw bytes read but not yet used: [input_at_, input_.size()).
   std::vector<char> input_;
   size_t input_at_ = 0;

@@ -19,10 +19,11 @@ class HyperLogLog {
   // which needs no correction tables at either end of the range.
   uint64_t estimate() const;
 
- private:
   static constexpr int kIndexBits = 14;
-  static constexpr int kRankBits = 64 - kIndexBits;
   static constexpr size_t kRegisters = size_t{1} << kIndexBits;
+
+ private:
+  static constexpr int kRankBits = 64 - kIndexBits;
   std::array<uint8_t, kRegisters> registers_{};
 };
 

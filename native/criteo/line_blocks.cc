@@ -28,15 +28,18 @@ void TextBuffer::reserve(size_t capacity) {
   capacity_ = capacity;
 }
 
-LineBlocks::LineBlocks(ByteSource* source, size_t block_bytes, size_t max_line_bytes)
+LineBlocks::LineBlocks(ByteSource* source, uint64_t start, size_t block_bytes, size_t max_line_bytes)
     : source_(source),
       block_bytes_(std::max(block_bytes, kByteOrderMarkBytes)),
-      max_line_bytes_(max_line_bytes) {}
+      max_line_bytes_(max_line_bytes),
+      read_(start),
+      at_start_(start == 0) {}
 
 bool LineBlocks::next(TextBuffer* block) {
   stump_ = false;
   block->set_size(0);
   if (ended_) return false;
+  block_start_ = read_ - carry_.size();
   block->reserve(carry_.size() + block_bytes_ + 1);
   std::memcpy(block->data(), carry_.data(), carry_.size());
   block->set_size(carry_.size());
@@ -48,6 +51,7 @@ bool LineBlocks::next(TextBuffer* block) {
     block->reserve(from + block_bytes_ + 1);
     const size_t got = source_->read(block->data() + from, block_bytes_);
     ended_ = got < block_bytes_;
+    read_ += got;
     block->set_size(from + got);
     if (at_start_ && got >= kByteOrderMarkBytes &&
         std::memcmp(block->data(), kByteOrderMark, kByteOrderMarkBytes) == 0) {

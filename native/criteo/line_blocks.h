@@ -31,10 +31,14 @@ class TextBuffer {
 // the input.
 class LineBlocks {
  public:
-  LineBlocks(ByteSource* source, size_t block_bytes, size_t max_line_bytes);
+  // start: bytes of the source that have been left out, up to the start of a line.
+  LineBlocks(ByteSource* source, uint64_t start, size_t block_bytes, size_t max_line_bytes);
 
   // The next block, of about block_bytes. False at the end of the file.
   bool next(TextBuffer* block);
+
+  // Where the block just given starts among the bytes of the source.
+  uint64_t block_start() const { return block_start_; }
 
   // Whether the last line of the block just given is the stump of one cut off by the end of truncated gzip
   // data.
@@ -46,8 +50,10 @@ class LineBlocks {
   ByteSource* source_;
   size_t block_bytes_;
   size_t max_line_bytes_;
+  uint64_t read_;
+  uint64_t block_start_ = 0;
   std::string carry_;  // what followed the last newline of the block before
-  bool at_start_ = true;
+  bool at_start_;
   bool ended_ = false;
   bool dropping_ = false;
   bool stump_ = false;

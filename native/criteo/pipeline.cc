@@ -16,21 +16,36 @@ Pipeline::Pipeline(PipelineOptions options, std::function<void()> notify)
   parsed_.resize(blocks);
   for (size_t i = 0; i < options_.slots.size(); ++i) free_slots_.push_back(static_cast<uint32_t>(i));
   lent_.resize(options_.slots.size());
-  summary_.files.resize(options_.inputs.size());
-  if (options_.vocabulary) vocabularies_.resize(kNumTables);
-  for (size_t i = 0; i < options_.jobs; ++i) {
-    distinct_.push_back(options_.vocabulary ? nullptr : std::make_unique<Distinct>());
+  start_from(options_.start);
+  if (options_.encoder) {
+    encoder_ = std::make_unique<IdEncoder>(*options_.encoder);
+  } else {
+    for (size_t i = 0; i < options_.jobs; ++i) sketches_.push_back(std::make_unique<WorkerSketches>());
+    if (options_.seen != nullptr) sketches_[0]->columns = *options_.seen;
   }
   try {
     threads_.emplace_back([this] { run([this] { read_inputs(); }); });
     threads_.emplace_back([this] { run([this] { join_blocks(); }); });
-    for (const auto& distinct : distinct_) {
-      threads_.emplace_back([this, &distinct] { run([&] { work(distinct.get()); }); });
+    for (size_t i = 0; i < options_.jobs; ++i) {
+      WorkerSketches* const sketches = encoder_ == nullptr ? sketches_[i].get() : nullptr;
+      threads_.emplace_back([this, sketches] { run([&] { work(sketches); }); });
     }
   } catch (...) {
     stop();
     throw;
   }
+}
+
+void Pipeline::start_from(const Position& start) {
+  summary_ = start.summary;
+  summary_.files.resize(options_.inputs.size());
+  for (const FileCounts& file : summary_.files) {
+    rows_ += file.rows;
+    rejected_ += file.rejected;
+  }
+  current_file_ = start.file;
+  lines_before_ = start.lines;
+  to_skip_ = start.skipped_rows;
 }
 
 Pipeline::~Pipeline() {
@@ -86,18 +101,13 @@ Summary Pipeline::summary() const {
   return summary_;
 }
 
-std::array<uint64_t, kNumTables> Pipeline::table_sizes() const {
-  std::array<uint64_t, kNumTables> sizes{};
-  for (size_t column = 0; column < kNumTables; ++column) {
-    if (options_.vocabulary) {
-      sizes[column] = vocabularies_[column].values().size();
-      continue;
-    }
-    HyperLogLog all;
-    for (const auto& distinct : distinct_) all.merge((*distinct)[column]);
-    sizes[column] = all.estimate();
+DistinctSketches Pipeline::sketches() const {
+  DistinctSketches all{};
+  for (const auto& worker : sketches_) {
+    const std::lock_guard lock(worker->mutex);
+    for (size_t column = 0; column < kNumTables; ++column) all[column].merge(worker->columns[column]);
   }
-  return sizes;
+  return all;
 }
 
 void Pipeline::run(const std::function<void()>& body) {
@@ -125,7 +135,8 @@ void Pipeline::fail(std::exception_ptr error) {
 
 void Pipeline::read_inputs() {
   uint64_t sequence = 0;
-  for (uint32_t file = 0; file < options_.inputs.size(); ++file) read_input(file, &sequence);
+  for (uint32_t file = options_.start.file; file < options_.inputs.size(); ++file)
+    read_input(file, &sequence);
   {
     const std::lock_guard lock(mutex_);
     total_blocks_ = sequence;
@@ -135,7 +146,9 @@ void Pipeline::read_inputs() {
 
 void Pipeline::read_input(uint32_t file, uint64_t* sequence) {
   ByteSource source(options_.inputs[file], wake_, &bytes_read_);
-  LineBlocks blocks(&source, options_.block_bytes, options_.parse.max_line_bytes);
+  const uint64_t start = file == options_.start.file ? options_.start.offset : 0;
+  source.skip(start);
+  LineBlocks blocks(&source, start, options_.block_bytes, options_.parse.max_line_bytes);
   for (bool more = true; more;) {
     std::unique_ptr<Block> block;
     {
@@ -155,13 +168,14 @@ void Pipeline::read_input(uint32_t file, uint64_t* sequence) {
     block->sequence = (*sequence)++;
     block->file = file;
     block->stump = blocks.stump();
+    block->start = blocks.block_start();
     block->bytes_read = bytes_read_.load(std::memory_order_relaxed);
     unparsed_.push_back(std::move(block));
     workers_wake_.notify_one();
   }
 }
 
-void Pipeline::work(Distinct* distinct) {
+void Pipeline::work(WorkerSketches* sketches) {
   std::unique_lock lock(mutex_);
   for (;;) {
     workers_wake_.wait(lock, [this] {
@@ -173,7 +187,7 @@ void Pipeline::work(Distinct* distinct) {
       const size_t column = encoding_.next_column++;
       const auto [sparse, rows] = std::pair(encoding_.sparse, encoding_.rows);
       lock.unlock();
-      vocabularies_[column].encode(sparse + column, rows, kNumTables);
+      encoder_->encode_column(column, sparse, rows);
       lock.lock();
       if (--encoding_.unfinished == 0) joiner_wakes_.notify_all();
       continue;
@@ -182,10 +196,11 @@ void Pipeline::work(Distinct* distinct) {
     unparsed_.pop_front();
     lock.unlock();
     parser_.parse(&block->parsed, block->text.data(), block->text.size(), block->stump);
-    if (distinct != nullptr) {
+    if (sketches != nullptr) {
+      const std::lock_guard sketches_lock(sketches->mutex);
       const RowColumns& columns = block->parsed.columns;
       for (size_t column = 0; column < kNumTables; ++column) {
-        (*distinct)[column].add(columns.sparse.get() + column, columns.rows, kNumTables);
+        sketches->columns[column].add(columns.sparse.get() + column, columns.rows, kNumTables);
       }
     }
     lock.lock();
@@ -210,6 +225,7 @@ void Pipeline::join_blocks() {
     if (block->file != current_file_) lines_before_ = 0;
     current_file_ = block->file;
     bytes_read = block->bytes_read;
+    end_ = {block->file, block->start, lines_before_, 0, summary()};
     count_rejects(*block);
     judge_rejects(false);
     append(*block);
@@ -221,7 +237,7 @@ void Pipeline::join_blocks() {
     reader_wakes_.notify_one();
   }
   judge_rejects(true);
-  finish_batch(bytes_read);
+  finish_batch(bytes_read, end_);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
@@ -262,7 +278,9 @@ void Pipeline::judge_rejects(bool at_end) const {
 
 void Pipeline::append(const Block& block) {
   const RowColumns& columns = block.parsed.columns;
-  for (size_t from = 0; from < columns.rows;) {
+  const size_t skipped = std::min(to_skip_, static_cast<uint64_t>(columns.rows));
+  to_skip_ -= skipped;
+  for (size_t from = skipped; from < columns.rows;) {
     if (!open_.slot) {
       std::unique_lock lock(mutex_);
       joiner_wakes_.wait(lock, [this] { return stopping_ || !free_slots_.empty(); });
@@ -283,22 +301,30 @@ void Pipeline::append(const Block& block) {
     open_.segments.back().rows += static_cast<uint32_t>(rows);
     open_.rows += rows;
     from += rows;
-    if (open_.rows == options_.batch_rows) finish_batch(block.bytes_read);
+    end_.skipped_rows = from;
+    if (open_.rows == options_.batch_rows) finish_batch(block.bytes_read, end_);
   }
 }
 
-void Pipeline::finish_batch(uint64_t bytes_read) {
+void Pipeline::finish_batch(uint64_t bytes_read, Position end) {
   OpenBatch batch = std::exchange(open_, {});
   if (batch.rows == 0) return;
   const BatchSlot& slot = options_.slots[*batch.slot];
   uint64_t clicks = 0;
   for (size_t row = 0; row < batch.rows; ++row) clicks += slot.label[row];
-  if (options_.vocabulary) encode(slot.sparse, batch.rows);
+  EncodedCounts encoded;
+  if (encoder_ != nullptr) {
+    encode(slot.sparse, batch.rows);
+    // Whoever stops the threads leaves columns half done.
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    encoded = encoder_->counts();
+  }
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
-    ready_.push_back(
-        {*batch.slot, static_cast<uint32_t>(batch.rows), clicks, bytes_read, std::move(batch.segments)});
+    ready_.push_back({*batch.slot, static_cast<uint32_t>(batch.rows), clicks, bytes_read,
+                      std::move(batch.segments), std::move(end), encoded});
   }
   notify_();
 }

@@ -1,7 +1,7 @@
 // Raw Criteo files to full record batches, on many threads, in the order of the input.
 //
 //   reading thread: bytes -> blocks of whole lines        (decompression happens here)
-//   `jobs` workers: block -> columns                      (and, with a dictionary, column of a batch -> ids)
+//   `jobs` workers: block -> columns                      (and, with dictionaries, column of a batch -> ids)
 //   joining thread: columns -> batches, counts, rejects   (in block order, so nothing depends on timing)
 //
 // Everything in flight is bounded: a fixed number of blocks, and the batches whose memory the caller
@@ -24,9 +24,9 @@
 
 #include "criteo/byte_source.h"
 #include "criteo/hyperloglog.h"
+#include "criteo/id_encoder.h"
 #include "criteo/line_blocks.h"
 #include "criteo/row_parser.h"
-#include "criteo/vocabulary.h"
 
 namespace pss::criteo {
 
@@ -37,11 +37,40 @@ struct BatchSlot {
   uint32_t* sparse;
 };
 
+struct FileCounts {
+  uint64_t rows = 0;
+  uint64_t rejected = 0;
+  bool truncated = false;
+};
+
+struct Summary {
+  struct Sample {
+    uint32_t file;
+    Reject reject;
+  };
+  std::vector<FileCounts> files;
+  RejectCounts rejected{};
+  std::vector<Sample> samples;
+};
+
+// A place between two rows from which reading can go on later.
+struct Position {
+  uint32_t file = 0;
+  uint64_t offset = 0;        // into the text of the file, at the start of a line
+  uint64_t lines = 0;         // of the file before that
+  uint64_t skipped_rows = 0;  // accepted rows from there on that have been delivered
+  Summary summary;            // of everything before the offset
+};
+
+using DistinctSketches = std::array<HyperLogLog, kNumTables>;
+
 struct PipelineOptions {
   std::vector<std::string> inputs;  // "-" is standard input
   size_t jobs = 1;
   ParseOptions parse;
-  bool vocabulary = false;  // ids by dictionary instead of the 32-bit values
+  std::optional<IdEncoderOptions> encoder;  // ids by dictionary instead of the 32-bit values
+  Position start;
+  std::unique_ptr<DistinctSketches> seen;  // what estimates of distinct values count besides, or null
   // More malformed rows than this stop the job. The fraction is judged from kMinRowsToJudge rows on, and at
   // the end.
   double max_bad_fraction = 1.0;
@@ -61,24 +90,10 @@ struct Batch {
   uint32_t slot;
   uint32_t rows;
   uint64_t clicks;
-  uint64_t bytes_read;  // so far, as they lie in the files
+  uint64_t bytes_read;  // by this pipeline so far, as they lie in the files
   std::vector<Segment> segments;
-};
-
-struct FileCounts {
-  uint64_t rows = 0;
-  uint64_t rejected = 0;
-  bool truncated = false;
-};
-
-struct Summary {
-  struct Sample {
-    uint32_t file;
-    Reject reject;
-  };
-  std::vector<FileCounts> files;
-  RejectCounts rejected{};
-  std::vector<Sample> samples;
+  Position end;
+  EncodedCounts encoded;  // including this batch
 };
 
 class Pipeline {
@@ -102,17 +117,16 @@ class Pipeline {
 
   // Counts so far; complete once poll() gave kEnded or kFailed.
   Summary summary() const;
-  bool has_vocabulary() const { return options_.vocabulary; }
-  // Ids per column: exact with a dictionary, estimated without. Only once poll() gave kEnded.
-  std::array<uint64_t, kNumTables> table_sizes() const;
-  // The dictionary of a column, its index the id. Only once poll() gave kEnded, and if there is one.
-  const std::vector<uint32_t>& vocabulary(size_t column) const { return vocabularies_[column].values(); }
+  // What the values of every column have been counted with; all of them once poll() gave kEnded. Counting
+  // values twice makes no difference, so this may be taken at any time and counted on from any position.
+  DistinctSketches sketches() const;
 
  private:
   struct Block {
     uint64_t sequence;
     uint32_t file;
     bool stump;
+    uint64_t start;
     uint64_t bytes_read;
     TextBuffer text;
     ParsedText parsed;
@@ -129,17 +143,21 @@ class Pipeline {
     size_t rows = 0;
     std::vector<Segment> segments;
   };
-  using Distinct = std::array<HyperLogLog, kNumTables>;
+  struct WorkerSketches {
+    std::mutex mutex;
+    DistinctSketches columns;
+  };
 
   void run(const std::function<void()>& body);
+  void start_from(const Position& start);
   void read_inputs();
   void read_input(uint32_t file, uint64_t* sequence);
-  void work(Distinct* distinct);
+  void work(WorkerSketches* sketches);
   void join_blocks();
   void append(const Block& block);
   void count_rejects(const Block& block);
   void judge_rejects(bool at_end) const;
-  void finish_batch(uint64_t bytes_read);
+  void finish_batch(uint64_t bytes_read, Position end);
   void encode(uint32_t* sparse, size_t rows);
   void fail(std::exception_ptr error);
 
@@ -169,9 +187,11 @@ class Pipeline {
   uint32_t current_file_ = 0;
   uint64_t rows_ = 0;
   uint64_t rejected_ = 0;
+  uint64_t to_skip_ = 0;  // rows delivered before
+  Position end_;          // of what has been appended to batches
 
-  std::vector<std::unique_ptr<Distinct>> distinct_;  // one a worker
-  std::vector<Vocabulary> vocabularies_;
+  std::vector<std::unique_ptr<WorkerSketches>> sketches_;  // one a worker, or none
+  std::unique_ptr<IdEncoder> encoder_;
   std::vector<std::thread> threads_;
 };
 

@@ -29,9 +29,11 @@ void CpuProgram::timed(const std::string& part, const std::function<void()>& bod
 }
 
 bool CpuProgram::keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const {
+  if (options_.precision != Precision::kBf16) return false;
+  // Of a lookup that is fused with its reader only the gradient is ever stored.
+  if (consumers.size() == 1 && can_fuse(producer, *consumers[0])) return true;
   const auto takes = [](const NodeSpec* node) { return takes_bf16(node->op); };
-  return options_.precision == Precision::kBf16 && takes(&producer) &&
-         std::all_of(consumers.begin(), consumers.end(), takes);
+  return takes(&producer) && std::all_of(consumers.begin(), consumers.end(), takes);
 }
 
 std::unique_ptr<Op> CpuProgram::build_op(const NodeSpec& node) {
@@ -110,7 +112,7 @@ void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {
     scalars.l2 = memory.l2;
     const Tensor& slots = embedding.op->slots();
     embedding.update.apply(memory.value.data, memory.state(0), memory.state(1), embedding.op->starts(),
-                           slots.gradient, slots.ld, batch.B, scalars);
+                           slots.gradients(), batch.B, scalars);
   }
 }
 

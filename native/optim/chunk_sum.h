@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "base/matrix.h"
+
 namespace pss {
 
 struct ChunkRecord {
@@ -19,7 +21,7 @@ constexpr uint32_t kShortChunk = uint32_t{1} << 31;
 struct ChunkSum {
   const ChunkRecord* records;
   int64_t count;
-  const float* dslots;
+  Matrix dslots;        // of which records name single numbers
   int64_t length;       // floats of a chunk; 1 means that records carry their gradient
   int64_t last_length;  // floats of an embedding's last chunk, where that is shorter
   // To bring near what comes next: the records that follow in the list belong to the next range.

@@ -12,9 +12,11 @@ void sum_chunks_ref(float* scratch, const ChunkSum& sum) {
       *to += std::bit_cast<float>(record.source) + 0.0f;
       continue;
     }
-    const float* from = sum.dslots + record.source;
     const int64_t length = record.position & kShortChunk ? sum.last_length : sum.length;
-    for (int64_t s = 0; s < length; s++) to[s] += from[s] + 0.0f;
+    visit_rows(sum.dslots, 0, [&](const auto* dslots) {
+      const auto* from = dslots + record.source;
+      for (int64_t s = 0; s < length; s++) to[s] += to_float(from[s]) + 0.0f;
+    });
   }
 }
 

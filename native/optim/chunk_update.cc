@@ -86,7 +86,8 @@ void ChunkUpdate::count_part(const uint32_t* starts, int64_t first, int64_t last
   }
 }
 
-void ChunkUpdate::place_part(const uint32_t* starts, const float* dslots, int64_t ld, int64_t first,
+template <typename Number>
+void ChunkUpdate::place_part(const uint32_t* starts, const Number* dslots, int64_t ld, int64_t first,
                              int64_t last, uint32_t* places) {
   const int64_t T = addressing_.T, D = addressing_.D, Z = addressing_.Z, chunks = addressing_.chunks;
   const int64_t border = range_units_ - Z;
@@ -101,7 +102,7 @@ void ChunkUpdate::place_part(const uint32_t* starts, const float* dslots, int64_
         const int64_t range = range_of(start), inside = start - range * range_units_;
         const uint32_t mark = short_last && c + 1 == chunks ? kShortChunk : 0;
         const uint32_t payload =
-            Z == 1 ? std::bit_cast<uint32_t>(dslots[source]) : static_cast<uint32_t>(source);
+            Z == 1 ? std::bit_cast<uint32_t>(to_float(dslots[source])) : static_cast<uint32_t>(source);
         const int64_t position = inside * addressing_.unit + margin_;
         __builtin_prefetch(records + places[range] + kRecordsAhead, 1);
         records[places[range]++] = {static_cast<uint32_t>(position) | mark, payload};
@@ -114,7 +115,7 @@ void ChunkUpdate::place_part(const uint32_t* starts, const float* dslots, int64_
 }
 
 // A stable counting sort: the parts are as many as there are threads, which doesn't show in the result.
-void ChunkUpdate::sort_records(const uint32_t* starts, const float* dslots, int64_t ld, int64_t B) {
+void ChunkUpdate::sort_records(const uint32_t* starts, const Matrix& dslots, int64_t B) {
   const int64_t parts = team_->threads();
   const auto places = [&](int64_t part) { return places_.data() + part * ranges_; };
   team_->run(parts, [&](int64_t part) {
@@ -128,7 +129,9 @@ void ChunkUpdate::sort_records(const uint32_t* starts, const float* dslots, int6
     range_ends_[range] = total;
   }
   team_->run(parts, [&](int64_t part) {
-    place_part(starts, dslots, ld, B * part / parts, B * (part + 1) / parts, places(part));
+    visit_rows(dslots, 0, [&](const auto* data) {
+      place_part(starts, data, dslots.ld, B * part / parts, B * (part + 1) / parts, places(part));
+    });
   });
 }
 
@@ -177,7 +180,7 @@ void ChunkUpdate::update_listed(float* gradient, int64_t n, const Target& target
   }
 }
 
-void ChunkUpdate::update_range(int64_t range, const Target& target, const float* dslots,
+void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix& dslots,
                                const UpdateScalars& scalars) {
   const int64_t first = range * range_floats_;
   const int64_t n = std::min(range_floats_, addressing_.memory_size - first);
@@ -212,8 +215,8 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const float*
 }
 
 void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint32_t* starts,
-                        const float* dslots, int64_t ld, int64_t B, const UpdateScalars& scalars) {
-  sort_records(starts, dslots, ld, B);
+                        const Matrix& dslots, int64_t B, const UpdateScalars& scalars) {
+  sort_records(starts, dslots, B);
   const Target target{memory, state0, state1};
   const int64_t group = (ranges_ + kTasks - 1) / kTasks;
   team_->run((ranges_ + group - 1) / group, [&](int64_t task) {

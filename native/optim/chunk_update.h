@@ -30,9 +30,9 @@ class ChunkUpdate {
   ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addressing, const OptimizerSpec& spec,
               bool dense, int64_t max_batch);
   // state0 and state1 as in optimizer.h; for rowwise-adagrad state0 has ceil(|M| / row_length()) floats.
-  // dslots: the gradient of the slots [B, T*D], rows `ld` apart.
-  void apply(float* memory, float* state0, float* state1, const uint32_t* starts, const float* dslots,
-             int64_t ld, int64_t B, const UpdateScalars& scalars);
+  // dslots: the gradient of the slots [B, T*D].
+  void apply(float* memory, float* state0, float* state1, const uint32_t* starts, const Matrix& dslots,
+             int64_t B, const UpdateScalars& scalars);
   // Floats of one of rowwise-adagrad's rows: the chunk size, which is D for full and hash, 1 for hashednet.
   int64_t row_length() const { return addressing_.Z; }
   size_t bytes() const;
@@ -43,11 +43,12 @@ class ChunkUpdate {
     float* state0;
     float* state1;
   };
-  void sort_records(const uint32_t* starts, const float* dslots, int64_t ld, int64_t B);
+  void sort_records(const uint32_t* starts, const Matrix& dslots, int64_t B);
   void count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const;
-  void place_part(const uint32_t* starts, const float* dslots, int64_t ld, int64_t first, int64_t last,
+  template <typename Number>
+  void place_part(const uint32_t* starts, const Number* dslots, int64_t ld, int64_t first, int64_t last,
                   uint32_t* places);
-  void update_range(int64_t range, const Target& target, const float* dslots, const UpdateScalars& scalars);
+  void update_range(int64_t range, const Target& target, const Matrix& dslots, const UpdateScalars& scalars);
   void update_dense(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
   void update_touched(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
   // Only the floats, or whole rows, under the listed chunks.

@@ -1,20 +1,31 @@
 import type { GraphSpec } from '../graph/graph-spec.ts';
-import type { CriteoReaderConstructor } from './criteo-types.ts';
+import type {
+  CriteoReaderConstructor,
+  IdCounterConstructor,
+  IdResolverConstructor,
+  NumberPending,
+} from './criteo-types.ts';
 import type { SynthRowsConstructor } from './synth-types.ts';
 
 /** Everything the native addon exports: the one description of the boundary. */
 export interface Addon {
   readonly Engine: new (graph: GraphSpec, options: EngineOptions) => NativeEngine;
   readonly CriteoReader: CriteoReaderConstructor;
+  /** Distinct values of every column, from what a reader's `sketches()` gave: HyperLogLog, standard error 0.8%. */
+  readonly estimateDistinct: (sketches: Uint8Array) => number[];
+  readonly IdCounter: IdCounterConstructor;
+  readonly numberPending: NumberPending;
+  readonly IdResolver: IdResolverConstructor;
   readonly SynthRows: SynthRowsConstructor;
   /** Bytes that the text of one synthetic row can take at most. */
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
-   * Rate of independent float32 fused multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with,
-   * and the probe by which they reject samples taken while the machine was busy. Blocks for about `iterations` × 4 cycles.
+   * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
+   * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
+   * @param precision of the factors, `f32` unless said; sums are float32
    */
-  readonly fmaProbe: (threads: number, iterations: number) => number;
+  readonly fmaProbe: (threads: number, iterations: number, precision?: 'f32' | 'bf16') => number;
   /**
    * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
    * the roofline of lookups and of updates of M. Blocks; allocates the array.

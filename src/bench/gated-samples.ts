@@ -2,9 +2,11 @@ import type { Addon } from '../addon/addon-types.ts';
 
 /** What a machine can do, measured at the start of a benchmark: what the gate compares with. */
 export interface Peak {
-  /** float32 multiply-add rate, GFLOP/s. */
+  /** Multiply-add rate, GFLOP/s. */
   readonly gflops: number;
   readonly threads: number;
+  /** Of the multiplied numbers; sums are float32. */
+  readonly precision: 'f32' | 'bf16';
 }
 
 export interface Sample<Details> {
@@ -28,9 +30,11 @@ const PEAK_PROBES = 100;
 const MOST_TRIES = 8;
 
 /** The best of many probes: no luck makes a processor multiply faster than it can, while neighbours make most probes slower. */
-export function measurePeak(addon: Addon, threads: number): Peak {
-  const rates = Array.from({ length: PEAK_PROBES }, () => addon.fmaProbe(threads, PROBE_ITERATIONS));
-  return { gflops: Math.max(...rates), threads };
+export function measurePeak(addon: Addon, threads: number, precision: Peak['precision'] = 'f32'): Peak {
+  const rates = Array.from({ length: PEAK_PROBES }, () =>
+    addon.fmaProbe(threads, PROBE_ITERATIONS, precision),
+  );
+  return { gflops: Math.max(...rates), threads, precision };
 }
 
 /**
@@ -48,7 +52,7 @@ export async function gatedSamples<Details>(
 ): Promise<Samples<Details>> {
   const accepted: Sample<Details>[] = [];
   const tries = count * MOST_TRIES;
-  const probe = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS);
+  const probe = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision);
   let tried = 0;
   for (; accepted.length < count && tried < tries; tried++) {
     const before = probe();

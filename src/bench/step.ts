@@ -19,7 +19,7 @@ export interface BenchRow {
   readonly rooflineMs: number;
   /** rooflineMs / medianMs. */
   readonly rooflineFraction: number;
-  /** GFLOP/s of float32 multiply-adds beside the samples, their median. */
+  /** GFLOP/s of multiply-adds of this precision beside the samples, their median. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;

@@ -32,7 +32,7 @@ export function registerBench(program: Command): void {
     .command('bench')
     .summary('Time training steps and predictions against what this machine can do')
     .description(
-      "Times the engine against this machine's roofline: the rate of float32 multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected.",
+      "Times the engine against this machine's roofline: the rate of multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected.",
     )
     .addHelpText('after', exampleHelp('pss bench step --case kaggle-2048'));
   for (const { name, cases, description } of BENCHES) {
@@ -70,8 +70,11 @@ async function runBench(
     benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
   );
   const addon = loadAddon();
-  const peak = measurePeak(addon, options.threads ?? availableParallelism());
-  output.info(`Peak: ${peak.gflops.toFixed(0)} GFLOP/s of float32 multiply-adds on ${peak.threads} threads.`);
+  const precision = cases[0]?.config.precision;
+  const peak = measurePeak(addon, options.threads ?? availableParallelism(), precision);
+  output.info(
+    `Peak: ${peak.gflops.toFixed(0)} GFLOP/s of ${peak.precision} multiply-adds on ${peak.threads} threads.`,
+  );
   const rows: BenchRow[] = [];
   for (const benchmark of cases) {
     output.info(`${benchmark.name} ...`);

@@ -1,7 +1,12 @@
 import { type Command, Option } from 'commander';
+import { PssError } from '../errors.ts';
 import type { DenseProfile, IdKind, Manifest } from '../manifest/manifest.ts';
+import { estimatePrepare } from '../prepare/disk-space.ts';
 import { prepare } from '../prepare/prepare.ts';
+import type { PrepareOptions } from '../prepare/prepare-options.ts';
+import { interruptSignal } from './interrupt.ts';
 import { createOutput, type Output } from './output.ts';
+import { formatDuration, formatQuantity } from './progress-meter.ts';
 import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface Options extends SharedOptions {
@@ -12,6 +17,10 @@ interface Options extends SharedOptions {
   readonly split?: string;
   readonly jobs?: number;
   readonly maxBadRows: string;
+  readonly minCount?: number;
+  readonly memory: string;
+  readonly resume: boolean;
+  readonly dryRun: boolean;
 }
 
 /** `pss prepare` */
@@ -29,6 +38,11 @@ export function registerPrepare(program: Command): void {
         .choices(['raw', 'vocab'])
         .default('raw'),
     )
+    .option(
+      '--min-count <n>',
+      'with --ids vocab: values seen fewer times share id 0, the others count from 1',
+      wholeNumber(1),
+    )
     .option('--max-index <n>', 'take ids modulo this, before the dictionary', wholeNumber(1))
     .addOption(
       new Option('--dense <profile>', 'dlrm: log(1 + max(x, 0)); log3: log(3 + max(x, -2)); none: x')
@@ -45,6 +59,9 @@ export function registerPrepare(program: Command): void {
       'malformed rows to leave out before giving up: a share or a number',
       '0.1%',
     )
+    .option('--memory <amount>', 'most memory to use; dictionaries that need more go to the disk', '2GB')
+    .option('--resume', 'go on with an interrupted run of the same command', false)
+    .option('--dry-run', 'say what the work will come to, from a sample, and write nothing', false)
     .addHelpText(
       'after',
       exampleHelp(
@@ -58,18 +75,32 @@ export function registerPrepare(program: Command): void {
 
 async function runPrepare(inputs: string[], options: Options): Promise<void> {
   const output = createOutput(options);
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  // Once: a second signal ends the process at once.
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  try {
-    const manifests = await prepare({ ...options, inputs, signal: interruption.signal }, output);
-    for (const manifest of manifests) report(manifest, options.out, output);
-  } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+  if (options.dryRun) {
+    await reportEstimate({ ...options, inputs }, output);
+    return;
   }
+  const signal = interruptSignal(output, 'the batch under way is finished and the state kept');
+  const manifests = await prepare({ ...options, inputs, signal }, output);
+  for (const manifest of manifests) report(manifest, options.out, output);
+}
+
+async function reportEstimate(options: PrepareOptions, output: Output): Promise<void> {
+  const expected = await estimatePrepare(options, output);
+  if (!expected) {
+    throw new PssError(
+      'ERR_INPUT',
+      'What standard input, pipes and devices hold is unknown before it is read; give --dry-run regular files.',
+    );
+  }
+  const { rows, seconds, sizeBytes, peakBytes, freeBytes, sampledRows } = expected;
+  const size = (bytes: number) => formatQuantity(bytes, 'bytes');
+  output.result(
+    `rows:  about ${rows.toLocaleString('en')}, from a sample of ${sampledRows.toLocaleString('en')}`,
+  );
+  output.result(`time:  about ${formatDuration(seconds)}`);
+  output.result(
+    `disk:  ${size(sizeBytes)}${peakBytes > sizeBytes ? `, up to ${size(peakBytes)} on the way if the dictionaries don't fit in --memory` : ''}; ${size(freeBytes)} free`,
+  );
 }
 
 function report({ split, rows, clicks }: Manifest, out: string, output: Output): void {

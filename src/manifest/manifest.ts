@@ -55,6 +55,8 @@ export const manifestSchema = z.object({
   ids: z.enum(['raw', 'vocab']),
   /** Ids were taken modulo this (before the dictionary, when there is one), or null. */
   maxIndex: z.number().int().positive().nullable(),
+  /** Values seen fewer times share id 0, and the dictionary begins at 1. Only with `ids: vocab`, when there was such a limit. */
+  minCount: z.number().int().min(2).optional(),
   /** The part of the input in this folder; `all` without a split. */
   split: z.enum(['all', 'train', 'test', 'validation']),
   /** The rule that made the split, e.g. `head:2560`, or null. */

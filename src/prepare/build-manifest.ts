@@ -26,6 +26,7 @@ export function buildManifest(whole: WholeInput, split: SplitName, shards: Writt
     profile: options.dense ?? 'dlrm',
     ids: options.ids ?? 'raw',
     maxIndex: options.maxIndex ?? null,
+    ...(options.minCount !== undefined && options.minCount > 1 && { minCount: options.minCount }),
     split,
     splitRule: split === 'all' ? null : rule.text,
     rows: shards.rows,

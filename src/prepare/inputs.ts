@@ -7,8 +7,17 @@ import { MANIFEST_FILE } from '../manifest/manifest.ts';
 export interface RawInputs {
   /** Paths, as given or inside a given folder; `-` is standard input. */
   readonly files: readonly string[];
+  /** What tells that a file is still the same; of standard input, pipes and devices the name alone. */
+  readonly identities: readonly InputIdentity[];
   /** All of them together, as they lie on the disk; undefined when one isn't a regular file. */
   readonly sizeBytes: number | undefined;
+}
+
+export interface InputIdentity {
+  readonly name: string;
+  readonly sizeBytes?: number;
+  /** Milliseconds since 1970. */
+  readonly modified?: number;
 }
 
 /**
@@ -25,17 +34,15 @@ export async function findInputs(paths: readonly string[]): Promise<RawInputs> {
   if (paths.filter((path) => path === '-').length > 1) {
     throw new UsageError('ERR_INPUT', 'Standard input (-) is named twice; it can be read once.');
   }
-  const files: string[] = [];
-  let sizeBytes: number | undefined = 0;
+  const identities: InputIdentity[] = [];
   for (const path of paths) {
     const inside = path === '-' ? ['-'] : await expand(path);
-    for (const file of inside) {
-      files.push(file);
-      const size = file === '-' ? undefined : await regularSize(file);
-      sizeBytes = sizeBytes === undefined || size === undefined ? undefined : sizeBytes + size;
-    }
+    for (const file of inside) identities.push(await identify(file));
   }
-  return { files, sizeBytes };
+  const sizes = identities.flatMap((identity) => identity.sizeBytes ?? []);
+  const sizeBytes =
+    sizes.length === identities.length ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+  return { files: identities.map(({ name }) => name), identities, sizeBytes };
 }
 
 async function expand(path: string): Promise<string[]> {
@@ -54,11 +61,12 @@ async function expand(path: string): Promise<string[]> {
   return names.sort(compareNaturally).map((name) => join(path, name));
 }
 
-async function regularSize(file: string): Promise<number | undefined> {
+async function identify(name: string): Promise<InputIdentity> {
+  if (name === '-') return { name };
   // Now rather than hours later, when its turn comes.
-  await orInputError(file, access(file, constants.R_OK));
-  const info = await orInputError(file, stat(file));
-  return info.isFile() ? info.size : undefined;
+  await orInputError(name, access(name, constants.R_OK));
+  const info = await orInputError(name, stat(name));
+  return info.isFile() ? { name, sizeBytes: info.size, modified: info.mtimeMs } : { name };
 }
 
 async function orInputError<T>(path: string, work: Promise<T>): Promise<T> {

@@ -19,16 +19,27 @@ export interface PrepareOptions {
   readonly jobs?: number;
   /** Most malformed rows that are left out quietly: a share (`0.1%`, the default) or a number. */
   readonly maxBadRows?: string;
-  /** Stops the work and leaves nothing behind. */
+  /** With `ids: vocab`: values seen fewer times share one id, 0, and the others are numbered from 1. */
+  readonly minCount?: number;
+  /** Most memory to use, as in `2GB` (the default), at least 512MB. */
+  readonly memory?: string;
+  /** Go on with what an interrupted run with the same options left beside `out`, if there is something. */
+  readonly resume?: boolean;
+  /** Stops the work in a state from which it can be resumed. */
   readonly signal?: AbortSignal;
   /** About how much text a thread parses at a time, for tests; default 1 MiB. */
   readonly blockBytes?: number;
+  /** Memory of the dictionaries, for tests; by default what `memory` leaves for them. */
+  readonly dictionaryBytes?: number;
+  /** Milliseconds between two notes of how far the work has come, for tests; default 5000. */
+  readonly checkpointMs?: number;
 }
 
 /** Where progress and warnings go. */
 export interface PrepareOutput {
+  info(line: string): void;
   warn(line: string): void;
-  progress(options: { title: string; total?: number; unit: string }): {
+  progress(options: { title: string; total?: number; unit: string; start?: number }): {
     update(done: number, note?: string): void;
     stop(): void;
   };
@@ -56,4 +67,29 @@ export function parseBadRowLimit(text: string): BadRowLimit {
     'ERR_MAX_BAD_ROWS',
     `--max-bad-rows "${text}" is neither a share of all rows, like 0.1%, nor a number of rows, like 100; give one of them.`,
   );
+}
+
+/** Least `--memory`. */
+const LEAST_MEMORY = 512e6;
+/** What the program itself, batches under way and files need, measured with every split and some room. */
+const WORKING_BYTES = 350e6;
+/** Blocks of text and their rows, of each thread. */
+const JOB_BYTES = 8e6;
+const UNITS: Record<string, number> = { MB: 1e6, MiB: 2 ** 20, GB: 1e9, GiB: 2 ** 30, TB: 1e12 };
+
+/**
+ * Reads `--memory`.
+ * @returns what it leaves for dictionaries when `jobs` threads parse, in bytes
+ * @throws UsageError ERR_MEMORY
+ */
+export function parseMemory(text: string, jobs: number): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([MGT]i?B)$/.exec(text) ?? [];
+  const bytes = Number(number) * (UNITS[unit ?? ''] ?? Number.NaN);
+  if (!(bytes >= LEAST_MEMORY)) {
+    throw new UsageError(
+      'ERR_MEMORY',
+      `--memory "${text}" isn't an amount of at least 512MB; give one, like 2GB.`,
+    );
+  }
+  return Math.max(LEAST_MEMORY / 8, Math.floor(bytes - WORKING_BYTES - jobs * JOB_BYTES));
 }

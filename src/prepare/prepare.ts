@@ -1,127 +1,89 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CriteoSummary } from '../addon/criteo-types.ts';
-import { PssError, UsageError } from '../errors.ts';
-import { MANIFEST_FILE, type Manifest } from '../manifest/manifest.ts';
+import { loadAddon } from '../addon/load.ts';
+import { PssError } from '../errors.ts';
+import { MANIFEST_FILE, type Manifest, manifestSchema } from '../manifest/manifest.ts';
 import { describeRejected, summarizeRejected } from './bad-rows.ts';
 import { buildManifest, type WholeInput } from './build-manifest.ts';
-import { findInputs, type RawInputs } from './inputs.ts';
+import { checkDiskSpace } from './disk-space.ts';
+import { checkJob, type Job } from './job.ts';
+import { countIds, numberIds, tableSizes, writeNumbered } from './number-ids.ts';
 import { OutputFolder } from './output-folder.ts';
-import { explainPrepareError, interruptedError } from './prepare-error.ts';
-import {
-  type BadRowLimit,
-  type PrepareOptions,
-  type PrepareOutput,
-  parseBadRowLimit,
-} from './prepare-options.ts';
-import { MAX_JOBS, RawRows } from './raw-rows.ts';
-import { RowRouter } from './row-router.ts';
-import { RowSpool } from './row-spool.ts';
-import { ShardWriter, type WrittenShards } from './shard-writer.ts';
-import { NO_SPLIT, parseSplitRule, type SplitRule } from './split-rule.ts';
+import { explainPrepareError, interruptedError, isResumable, unfinishedWork } from './prepare-error.ts';
+import type { PrepareOptions, PrepareOutput } from './prepare-options.ts';
+import { readRows } from './read-rows.ts';
+import type { WrittenShards } from './shard-writer.ts';
 import { VOCABULARY_FILE, writeVocabulary } from './vocabulary-file.ts';
-
-/** Options checked and completed. */
-interface Job {
-  readonly options: PrepareOptions;
-  readonly inputs: RawInputs;
-  readonly rule: SplitRule;
-  readonly limit: BadRowLimit;
-  readonly output: PrepareOutput;
-}
+import { Workplace } from './workplace.ts';
 
 /**
- * Turns raw Criteo text into Arrow shards with a manifest, in one pass, in the order of the input. The same input and options
- * give the same bytes, whatever the number of threads. `out` appears whole at the end or not at all.
+ * Turns raw Criteo text into Arrow shards with a manifest, in the order of the input, within a bound of memory. The same input and options
+ * give the same bytes, whatever the number of threads, and however often the work was interrupted and resumed. `out` appears whole at the
+ * end or not at all.
  * @returns the manifests, one a split, in the rule's order
- * @throws PssError ERR_INPUT, ERR_OUTPUT, ERR_FORMAT, ERR_GZIP, ERR_BAD_ROWS, ERR_NO_ROWS, ERR_SPLIT, ERR_DISK_FULL,
- * ERR_MEMORY, ERR_INTERRUPTED and others, saying what is wrong, where, and what to do
+ * @throws PssError ERR_INPUT, ERR_OUTPUT, ERR_UNFINISHED, ERR_RESUME, ERR_FORMAT, ERR_GZIP, ERR_BAD_ROWS, ERR_NO_ROWS, ERR_SPLIT,
+ * ERR_DISK_SPACE, ERR_DISK_FULL, ERR_MEMORY, ERR_INTERRUPTED and others, saying what is wrong, where, and what to do
  */
 export async function prepare(options: PrepareOptions, output: PrepareOutput): Promise<Manifest[]> {
-  checkNumbers(options);
-  const rule = options.split === undefined ? NO_SPLIT : parseSplitRule(options.split);
-  const limit = parseBadRowLimit(options.maxBadRows ?? '0.1%');
-  const inputs = await findInputs(options.inputs);
-  rule.checkInputs(inputs.files);
-  const folder = await OutputFolder.create(options.out);
+  const job = await checkJob(options, output);
+  if (options.resume && (await OutputFolder.finishCommit(options.out))) return readManifests(job);
+  const folder = await OutputFolder.open(options.out, options.resume ?? false);
   try {
-    const manifests = await writeFolder({ options, inputs, rule, limit, output }, folder.temporary);
+    const work = await Workplace.open(job, folder);
+    if (work.resumed) output.info(`Going on after ${work.progress.rows} rows.`);
+    else await checkDiskSpace(job);
+    const manifests = await writeFolder(work);
     options.signal?.throwIfAborted();
     await folder.commit();
     return manifests;
-  } catch (error) {
-    await folder.discard();
-    throw options.signal?.aborted ? interruptedError() : explainPrepareError(error, options.out);
+  } catch (cause) {
+    const left = unfinishedWork(options.out);
+    const error = options.signal?.aborted
+      ? interruptedError(left)
+      : explainPrepareError(cause, options.out, left);
+    if (!isResumable(error)) await folder.discard();
+    throw error;
   }
 }
 
-function checkNumbers({ maxIndex, jobs }: PrepareOptions): void {
-  if (maxIndex !== undefined && !(Number.isInteger(maxIndex) && maxIndex >= 1 && maxIndex < 2 ** 32)) {
-    throw new UsageError(
-      'ERR_MAX_INDEX',
-      `--max-index ${maxIndex} isn't a whole number from 1 to 4294967295; give one.`,
-    );
-  }
-  if (jobs !== undefined && !(Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS)) {
-    throw new UsageError('ERR_JOBS', `--jobs ${jobs} isn't a whole number from 1 to ${MAX_JOBS}; give one.`);
-  }
-}
-
-async function writeFolder(job: Job, folder: string): Promise<Manifest[]> {
-  const { options, rule, inputs, limit } = job;
-  const folders = rule.splits.map((split) => (split === 'all' ? folder : join(folder, split)));
-  const writers = await Promise.all(folders.map((path) => ShardWriter.create(path)));
-  const raw = new RawRows(inputs.files, limit, options);
-  const close = () => raw.close();
-  options.signal?.addEventListener('abort', close);
+async function writeFolder(work: Workplace): Promise<Manifest[]> {
+  const { progress } = work;
   try {
-    const router = new RowRouter(rule, writers, new RowSpool(join(folder, 'waiting')));
-    await routeRows(job, raw, router);
-    const summary = raw.reader.summary();
-    const tableSizes = raw.reader.tableSizes();
-    const vocabulary =
-      options.ids === 'vocab'
-        ? await writeVocabulary(join(folder, VOCABULARY_FILE), raw.reader, tableSizes)
-        : undefined;
-    const whole: WholeInput = { options, rule, inputs: inputs.files, summary, tableSizes, vocabulary };
-    const shards = await Promise.all(writers.map((writer) => writer.finish()));
-    const manifests = rule.splits.map((split, i) => buildManifest(whole, split, shards[i] as WrittenShards));
-    const rows = manifests.reduce((sum, manifest) => sum + manifest.rows, 0);
-    for (const [i, manifest] of manifests.entries()) {
-      if (manifest.rows === 0) throw noRows(manifest, rows);
-      await writeManifest(folders[i] as string, manifest);
-    }
-    warnOfLosses(job, summary);
-    return manifests;
+    const sketches = progress.phase === 'read' ? await readRows(work) : await work.loadSketches();
+    if (progress.phase === 'count') await countIds(work);
+    if (progress.phase === 'number' && work.unnumbered.length > 0) await numberIds(work);
+    if (progress.phase === 'write') await writeNumbered(work);
+    return await finish(work, sketches);
   } finally {
-    options.signal?.removeEventListener('abort', close);
-    raw.close();
-    await Promise.all(writers.map((writer) => writer.abandon()));
+    await work.close();
   }
 }
 
-/** Sends every row to its split. While one batch is being written, the reader's threads fill the next. */
-async function routeRows({ inputs, output }: Job, raw: RawRows, router: RowRouter): Promise<void> {
-  const { files, sizeBytes } = inputs;
-  const perInput = files.map(() => 0);
-  let rows = 0;
-  const progress = output.progress({
-    title: 'prepare',
-    unit: 'bytes',
-    ...(sizeBytes === undefined ? {} : { total: sizeBytes }),
-  });
-  try {
-    for await (const batch of raw.batches()) {
-      rows += batch.rows;
-      for (const segment of batch.segments)
-        perInput[segment.input] = (perInput[segment.input] ?? 0) + segment.rows;
-      await router.add(batch.columns, { perInput, rows, ended: false });
-      progress.update(batch.bytesRead, `${rows} rows`);
-    }
-    await router.finish({ perInput, rows, ended: true });
-  } finally {
-    progress.stop();
+/** Closes the shards and writes what describes them; done again by a run that is resumed. */
+async function finish(work: Workplace, sketches: Uint8Array | undefined): Promise<Manifest[]> {
+  const { job, progress } = work;
+  const { options, rule, inputs } = job;
+  const summary = progress.summary as CriteoSummary;
+  const { perInput, rows } = progress;
+  await work.router.finish({ perInput, rows, ended: true });
+  await rm(join(work.output, VOCABULARY_FILE), { force: true });
+  const whole: WholeInput = {
+    options,
+    rule,
+    inputs: inputs.files,
+    summary,
+    tableSizes: sketches ? loadAddon().estimateDistinct(sketches) : tableSizes(work),
+    vocabulary: options.ids === 'vocab' ? await writeVocabulary(work) : undefined,
+  };
+  const shards = await Promise.all(work.writers.map((writer) => writer.finish()));
+  const manifests = rule.splits.map((split, i) => buildManifest(whole, split, shards[i] as WrittenShards));
+  for (const [i, manifest] of manifests.entries()) {
+    if (manifest.rows === 0) throw noRows(manifest, rows);
+    await writeManifest(work.splitFolders[i] as string, manifest);
   }
+  warnOfLosses(job, summary);
+  return manifests;
 }
 
 function noRows({ split, splitRule }: Manifest, rows: number): PssError {
@@ -134,6 +96,13 @@ function noRows({ split, splitRule }: Manifest, rows: number): PssError {
 
 async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+}
+
+/** Of a folder that is in its place already. */
+async function readManifests({ options, rule }: Job): Promise<Manifest[]> {
+  const folders = rule.splits.map((split) => (split === 'all' ? options.out : join(options.out, split)));
+  const texts = await Promise.all(folders.map((folder) => readFile(join(folder, MANIFEST_FILE), 'utf8')));
+  return texts.map((text) => manifestSchema.parse(JSON.parse(text)));
 }
 
 function warnOfLosses({ inputs, output }: Job, summary: CriteoSummary): void {

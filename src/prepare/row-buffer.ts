@@ -22,6 +22,27 @@ export function sliceRows(rows: RowBuffer, from: number, to: number): RowBuffer 
   };
 }
 
+/** Bytes of a row: label, dense, sparse. */
+export const ROW_BYTES = 1 + 4 * NUM_DENSE + 4 * NUM_TABLES;
+
+/** Rows as they are kept in files of our own: the widest column first, so that each lies on a multiple of its element size. */
+export function rowsToBytes({ label, dense, sparse }: RowBuffer): Uint8Array[] {
+  return [dense, sparse, label].map(
+    (column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength),
+  );
+}
+
+/** The rows that `rowsToBytes` made these bytes of, as views. */
+export function rowsFromBytes(bytes: ArrayBuffer, rows: number): RowBuffer {
+  const sparseAt = rows * NUM_DENSE * Float32Array.BYTES_PER_ELEMENT;
+  const labelAt = sparseAt + rows * NUM_TABLES * Uint32Array.BYTES_PER_ELEMENT;
+  return {
+    dense: new Float32Array(bytes, 0, rows * NUM_DENSE),
+    sparse: new Uint32Array(bytes, sparseAt, rows * NUM_TABLES),
+    label: new Uint8Array(bytes, labelAt, rows),
+  };
+}
+
 /** Below this many rows, a loop copies faster than making views for `set`. */
 const FEW_ROWS = 16;
 

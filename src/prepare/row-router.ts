@@ -8,14 +8,22 @@ export class RowRouter {
   readonly #rule: SplitRule;
   readonly #writers: readonly ShardWriter[];
   readonly #spool: RowSpool;
-  /** Rows sent, which is the number of the next one. */
-  #sent = 0;
+  #sent: number;
 
-  /** @param writers one for each of the rule's splits */
-  constructor(rule: SplitRule, writers: readonly ShardWriter[], spool: RowSpool) {
+  /**
+   * @param writers one for each of the rule's splits
+   * @param sent rows that the writers have had already
+   */
+  constructor(rule: SplitRule, writers: readonly ShardWriter[], spool: RowSpool, sent: number) {
     this.#rule = rule;
     this.#writers = writers;
     this.#spool = spool;
+    this.#sent = sent;
+  }
+
+  /** Rows sent, which is the number of the next one. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /**
@@ -37,7 +45,6 @@ export class RowRouter {
   /** Sends everything that still waits. */
   async finish(seen: RowsSeen): Promise<void> {
     await this.#sendWaiting({ ...seen, ended: true });
-    await this.#spool.remove();
   }
 
   async #sendWaiting(seen: RowsSeen): Promise<void> {

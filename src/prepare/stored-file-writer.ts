@@ -3,6 +3,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { StoredFile } from '../manifest/manifest.ts';
 
+/** Read at a time of a file to go on with. */
+const RESUME_BYTES = 1 << 20;
+
 /** A new file whose size and checksum are known when it is closed, by when it is on the disk. */
 export class StoredFileWriter {
   readonly #path: string;
@@ -19,6 +22,34 @@ export class StoredFileWriter {
     return new StoredFileWriter(path, await open(path, 'wx'));
   }
 
+  /**
+   * Goes on with a file as it was when it had `sizeBytes`; what follows in it is dropped.
+   * @throws Error when it has fewer bytes
+   */
+  static async resume(path: string, sizeBytes: number): Promise<StoredFileWriter> {
+    const handle = await open(path, 'r+');
+    const file = new StoredFileWriter(path, handle);
+    try {
+      const memory = new Uint8Array(RESUME_BYTES);
+      while (file.#sizeBytes < sizeBytes) {
+        const wanted = Math.min(memory.length, sizeBytes - file.#sizeBytes);
+        const { bytesRead } = await handle.read(memory, 0, wanted, file.#sizeBytes);
+        if (bytesRead === 0) throw new Error(`${path} has only ${file.#sizeBytes} of ${sizeBytes} bytes`);
+        file.#hash.update(memory.subarray(0, bytesRead));
+        file.#sizeBytes += bytesRead;
+      }
+      await handle.truncate(sizeBytes);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    return file;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   /** The chunks may be changed once the promise has settled. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     // The disk and the checksum work on the same bytes at the same time.
@@ -32,8 +63,10 @@ export class StoredFileWriter {
 
   async #writeAll(chunks: readonly Uint8Array[]): Promise<void> {
     let left = [...chunks];
+    let at = this.#sizeBytes;
     while (left.length > 0) {
-      let { bytesWritten } = await this.#handle.writev(left);
+      let { bytesWritten } = await this.#handle.writev(left, at);
+      at += bytesWritten;
       left = left.flatMap((chunk) => {
         const taken = Math.min(bytesWritten, chunk.byteLength);
         bytesWritten -= taken;

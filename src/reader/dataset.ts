@@ -97,6 +97,7 @@ export class Dataset {
     for (const part of parts) await checkSize(part);
     const probe = await Part.open(parts[0]);
     await probe.close();
+    for (const part of parts) checkRows(part, 1 + 4 * (probe.numDense + probe.numTables));
     const facts = mergeFacts(manifests, folders, probe.numDense, probe.numTables);
     const hashes = read.map(({ hash }) => hash);
     return new Dataset(folders, manifests, hashes, facts, parts);
@@ -171,6 +172,15 @@ async function checkSize({ path, sizeBytes }: ExpectedPart): Promise<void> {
       `${path} has ${size} bytes instead of the manifest's ${sizeBytes}; prepare the data again.`,
     );
   }
+}
+
+/** What is kept in memory for every record batch must not depend on a claim alone. */
+function checkRows({ path, rows, sizeBytes }: ExpectedPart, rowBytes: number): void {
+  if (rows * rowBytes <= sizeBytes) return;
+  throw new PssError(
+    'ERR_MANIFEST',
+    `The manifest says that ${path} has ${rows} rows, too many for its ${sizeBytes} bytes; prepare the data again.`,
+  );
 }
 
 /** All folders must have been prepared alike: same ids, dense profile and (with a vocabulary) table sizes. */

@@ -9,6 +9,7 @@ import {
   type Schema,
 } from 'apache-arrow';
 import { PssError } from '../errors.ts';
+import './bounded-flatbuffers.ts';
 
 /** Rows of one record batch; views into what was read, row-major. */
 export interface RecordBatchView {
@@ -61,6 +62,7 @@ export class Part {
       if (size !== expected.sizeBytes) {
         throw damaged(expected.path, `has ${size} bytes instead of the manifest's ${expected.sizeBytes}`);
       }
+      await checkFooter(handle, size, expected.path);
       const reader = await RecordBatchReader.from(strictReads(handle, expected.path));
       if (!reader.isFile() || !reader.isAsync()) {
         throw damaged(expected.path, "isn't in the Arrow file format");
@@ -110,6 +112,20 @@ export class Part {
     };
     checkLabels(view.labels, path, index * recordBatchRows);
     return view;
+  }
+}
+
+/** Bytes before the first message: the format's magic and padding. And after the footer: its length and the magic. */
+const [BEFORE_MESSAGES, AFTER_FOOTER] = [8, 10];
+
+/** The end of the file says how long its footer is, which Arrow's reader believes and allocates. */
+async function checkFooter(handle: FileHandle, size: number, path: string): Promise<void> {
+  const end = Buffer.alloc(AFTER_FOOTER);
+  const room = size - BEFORE_MESSAGES - AFTER_FOOTER;
+  if (room > 0) await handle.read(end, 0, AFTER_FOOTER, size - AFTER_FOOTER);
+  const length = end.readInt32LE(0);
+  if (end.toString('latin1', 4) !== 'ARROW1' || length <= 0 || length > room) {
+    throw damaged(path, "isn't a whole Arrow file");
   }
 }
 

@@ -31,14 +31,15 @@ export async function synthesize(
     const { SynthRows, synthMaxRowBytes } = loadAddon();
     const source = new SynthRows(job);
     if (!folder) await writeTextStream(job, source, synthMaxRowBytes, stdout, written);
-    else if (job.format === 'arrow') await writeShards(job, source, folder.temporary, written);
-    else await writeTextFiles(job, source, synthMaxRowBytes, folder.temporary, written);
+    else if (job.format === 'arrow') await writeShards(job, source, folder.output, written);
+    else await writeTextFiles(job, source, synthMaxRowBytes, folder.output, written);
     job.signal?.throwIfAborted();
     await folder?.commit();
     return source.summary();
   } catch (error) {
     await folder?.discard();
-    throw job.signal?.aborted ? interruptedError() : explainPrepareError(error, job.out);
+    const left = 'nothing was kept';
+    throw job.signal?.aborted ? interruptedError(left) : explainPrepareError(error, job.out, left);
   } finally {
     progress.stop();
   }

@@ -8,7 +8,7 @@ import type { CriteoReaderOptions } from '../../src/addon/criteo-types.ts';
 import type { DenseProfile } from '../../src/manifest/manifest.ts';
 import { numberIds, parseReference, withinOneUlp } from '../helpers/criteo-reference.ts';
 import { makeRawRows } from '../helpers/criteo-rows.ts';
-import { readRaw } from '../helpers/read-raw.ts';
+import { encoderIn, readRaw } from '../helpers/read-raw.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const test = suite('raw row parser');
@@ -37,7 +37,7 @@ async function compare(
   const expected = parseReference(text, changes);
   const actual = await readRaw([path], changes);
   assert.equal(actual.label, expected.label);
-  assert.equal(actual.sparse, changes.ids === 'vocab' ? numberIds(expected.sparse).ids : expected.sparse);
+  assert.equal(actual.sparse, changes.encoder ? numberIds(expected.sparse).ids : expected.sparse);
   assert.is(actual.dense.length, expected.dense.length);
   for (const [i, value] of actual.dense.entries()) {
     const wanted = expected.dense[i] as number;
@@ -146,8 +146,8 @@ test('random bytes are rejected and never crash', async () => {
 test('dictionary ids are those of first appearance, in every column, with any number of threads', async () => {
   const text = makeRawRows(3000, SEED);
   for (const threads of [1, 2, 5]) {
-    await compare(text, { ids: 'vocab', jobs: threads, blockBytes: 5000, batchRows: 700 });
-    await compare(text, { ids: 'vocab', jobs: threads, maxIndex: 97, batchRows: 64 });
+    await compare(text, { encoder: encoderIn(folder), jobs: threads, blockBytes: 5000, batchRows: 700 });
+    await compare(text, { encoder: encoderIn(folder), jobs: threads, maxIndex: 97, batchRows: 64 });
   }
 });
 
@@ -280,8 +280,8 @@ test('files follow each other, each with line numbers of its own', async () => {
 test('estimates of distinct ids are within three standard errors', async () => {
   const text = makeRawRows(20_000, SEED + 11);
   const { tables } = numberIds(parseReference(text).sparse);
-  const { tableSizes } = await readRaw([store(text)], { batchRows: 4096 });
-  for (const [t, size] of tableSizes.entries()) {
+  const { distinct } = await readRaw([store(text)], { batchRows: 4096 });
+  for (const [t, size] of distinct.entries()) {
     const actual = tables[t]?.length ?? 0;
     assert.ok(Math.abs(size - actual) <= Math.max(1, 0.025 * actual), `column ${t}: ${size} for ${actual}`);
   }

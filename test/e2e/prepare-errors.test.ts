@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeRawRows } from '../helpers/criteo-rows.ts';
+import { fingerprint } from '../helpers/fingerprint.ts';
 import { PSS_ARGS, runPss } from '../helpers/run-pss.ts';
 import { repositoryRoot } from '../helpers/shared-folder.ts';
 import { testUnless } from '../helpers/skippable.ts';
@@ -113,39 +114,73 @@ testUnless(
   },
 );
 
-test('a full disk is an error, and nothing is left on it', () => {
-  const rows = store('many.tsv', makeRawRows(20_000, 10));
-  const args = [...PSS_ARGS, 'prepare', rows, '--out', out, '--quiet'].map((arg) => `'${arg}'`).join(' ');
+test('a full disk is an error that keeps what is done, and with space again the work goes on', () => {
+  const rows = store('many.tsv', makeRawRows(90_000, 10));
+  const whole = join(folder, 'whole');
+  assert.is(runPss(['prepare', rows, '--out', whole, '--ids', 'vocab', '--quiet']).code, 0);
+  const args = ['prepare', rows, '--out', out, '--ids', 'vocab', '--quiet'];
+  const command = [...PSS_ARGS, ...args].map((arg) => `'${arg}'`).join(' ');
   // A limit on the size of files stands for the end of the disk.
-  const run = spawnSync('bash', ['-c', `trap '' XFSZ; ulimit -f 500; exec '${process.execPath}' ${args}`], {
-    cwd: repositoryRoot,
-    encoding: 'utf8',
-    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
-  });
+  const run = spawnSync(
+    'bash',
+    ['-c', `trap '' XFSZ; ulimit -f 12000; exec '${process.execPath}' ${command}`],
+    {
+      cwd: repositoryRoot,
+      encoding: 'utf8',
+      env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+    },
+  );
   assert.is(run.status, 1, run.stderr);
-  assert.match(run.stderr, /The disk of .*out is full \(EFBIG\), and nothing was kept; free some space/);
+  assert.match(
+    run.stderr,
+    /The disk of .*out is full \(EFBIG\); free some space; what is done is kept in .*out\.unfinished/,
+  );
+  assert.equal(readdirSync(join(folder, 'place')), ['out.unfinished']);
+  const again = runPss(args);
+  assert.is(again.code, 1);
+  assert.match(again.stderr, /left .*out\.unfinished; add --resume to go on with it, or remove that folder/);
+  const other = runPss([...args, '--max-index', '7', '--resume']);
+  assert.is(other.code, 2);
+  assert.match(other.stderr, /can't be resumed, since --max-index isn't what it was/);
+  const resumed = runPss([...args, '--resume']);
+  assert.is(resumed.code, 0, resumed.stderr);
+  assert.equal(fingerprint(out), fingerprint(whole));
+  rmSync(out, { recursive: true });
   assertNothingLeft();
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} stops the work, even while it waits for input, and leaves nothing`, async () => {
-    const args = [...PSS_ARGS, 'prepare', '-', '--out', out, '--quiet'];
-    const child = spawn(process.execPath, args, { cwd: repositoryRoot, stdio: ['pipe', 'inherit', 'pipe'] });
-    child.stdin.write(makeRawRows(80_000, 11));
+  test(`${signal} stops the work, even while it waits for input, and the same input goes on from there`, async () => {
+    const text = makeRawRows(80_000, 11);
+    const args = ['prepare', '-', '--out', out, '--quiet'];
+    const child = spawn(process.execPath, [...PSS_ARGS, ...args], {
+      cwd: repositoryRoot,
+      stdio: ['pipe', 'inherit', 'pipe'],
+    });
+    child.stdin.write(text.slice(0, -1000));
     let errors = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      errors += chunk;
     });
     const exited = once(child, 'exit');
-    while (!existsSync(join(folder, 'place')) || readdirSync(join(folder, 'place')).length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    const part = join(folder, 'place', 'out.unfinished', 'output', 'part-00000.arrow');
+    while (!existsSync(part)) await new Promise((resolve) => setTimeout(resolve, 10));
     await new Promise((resolve) => setTimeout(resolve, 200));
     child.kill(signal);
     const [code] = await exited;
     assert.is(code, 130, errors);
-    assert.match(errors, /Interrupted; nothing was written/);
-    assertNothingLeft();
+    assert.match(
+      errors,
+      /Interrupted; what is done is kept in .*out\.unfinished: run the same command with --resume/,
+    );
+    assert.equal(readdirSync(join(folder, 'place')), ['out.unfinished']);
+    const resumed = runPss([...args, '--resume'], { input: text });
+    assert.is(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stdout, /80,000 rows/);
+    const whole = join(folder, `whole-${signal}`);
+    assert.is(runPss(['prepare', '-', '--out', whole, '--quiet'], { input: text }).code, 0);
+    assert.equal(fingerprint(out), fingerprint(whole));
+    rmSync(out, { recursive: true });
   });
 }
 

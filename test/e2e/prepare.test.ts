@@ -10,6 +10,7 @@ import { prepare } from '../../src/prepare/prepare.ts';
 import type { PrepareOptions } from '../../src/prepare/prepare-options.ts';
 import { numberIds, parseReference } from '../helpers/criteo-reference.ts';
 import { makeRawRows } from '../helpers/criteo-rows.ts';
+import { fingerprint } from '../helpers/fingerprint.ts';
 import { runPss } from '../helpers/run-pss.ts';
 import { missingShared, sharedPath } from '../helpers/shared-folder.ts';
 import { testUnless } from '../helpers/skippable.ts';
@@ -18,7 +19,7 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts';
 const test = suite('prepare');
 const folder = temporaryFolder();
 const SEED = 31;
-const quiet = { warn: () => {}, progress: () => ({ update: () => {}, stop: () => {} }) };
+const quiet = { info: () => {}, warn: () => {}, progress: () => ({ update: () => {}, stop: () => {} }) };
 let made = 0;
 
 async function prepareTo(
@@ -63,20 +64,6 @@ function readShards(path: string): { label: number[]; dense: number[]; sparse: n
   assert.is(rows.label.length, manifest.rows);
   assert.is(rows.label.filter((label) => label === 1).length, manifest.clicks);
   return rows;
-}
-
-/** SHA-256 of every file of a folder, by path. */
-function fingerprint(path: string, inside = ''): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const entry of readdirSync(join(path, inside), { withFileTypes: true })) {
-    const name = join(inside, entry.name);
-    if (entry.isDirectory()) Object.assign(result, fingerprint(path, name));
-    else
-      result[name] = createHash('sha256')
-        .update(readFileSync(join(path, name)))
-        .digest('hex');
-  }
-  return result;
 }
 
 const small = join(folder, 'small.tsv');

@@ -1,4 +1,6 @@
-import type { CriteoReaderOptions, CriteoSummary } from '../../src/addon/criteo-types.ts';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CriteoReaderOptions, CriteoSummary, IdEncoderOptions } from '../../src/addon/criteo-types.ts';
 import { loadAddon } from '../../src/addon/load.ts';
 import { createRowBuffer } from '../../src/prepare/row-buffer.ts';
 
@@ -10,7 +12,8 @@ export interface RawResult {
   readonly batchRows: number[];
   readonly segments: { input: number; rows: number }[];
   readonly summary: CriteoSummary;
-  readonly tableSizes: number[];
+  /** Estimated distinct values by column, without dictionaries. */
+  readonly distinct: number[];
 }
 
 /** Options of a reader with small batches that rejects nothing as a whole, changed as asked. */
@@ -23,7 +26,6 @@ export function readerOptions(
     inputs,
     jobs: 2,
     dense: 'dlrm',
-    ids: 'raw',
     maxIndex: 0,
     maxBadFraction: 1,
     maxBadRows: Number.POSITIVE_INFINITY,
@@ -33,6 +35,13 @@ export function readerOptions(
     buffers: Array.from({ length: 3 }, () => createRowBuffer(batchRows)),
     ...changes,
   };
+}
+
+/** Options of dictionaries in a folder of their own, from the beginning. */
+export function encoderIn(folder: string, memoryBytes = 1e8): IdEncoderOptions {
+  const zeros = () => Array.from({ length: 26 }, () => 0);
+  const own = mkdtempSync(join(folder, 'vocabulary-'));
+  return { folder: own, memoryBytes, start: { values: zeros(), pending: zeros() } };
 }
 
 /** Reads some inputs to their end. */
@@ -59,8 +68,8 @@ export async function readRaw(
       segments.push(...batch.segments);
       reader.release(batch.slot);
     }
-    const [summary, tableSizes] = [reader.summary(), reader.tableSizes()];
-    return { label, dense, sparse, batchRows, segments, summary, tableSizes };
+    const [summary, distinct] = [reader.summary(), loadAddon().estimateDistinct(reader.sketches())];
+    return { label, dense, sparse, batchRows, segments, summary, distinct };
   } finally {
     reader.close();
   }

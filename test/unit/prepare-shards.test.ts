@@ -53,18 +53,25 @@ test('runs of any length are copied whole and nowhere else', () => {
   }
 });
 
-test('the spool gives rows back in order and leaves nothing', async () => {
-  const folder = temporaryFolder();
-  const spool = new RowSpool(join(folder, 'waiting'));
+test('the spool gives rows back in order, and can be opened again as it was', async () => {
+  const folder = join(temporaryFolder(), 'waiting');
+  const spool = await RowSpool.open(folder);
   const rows = createRowBuffer(10);
   for (let i = 0; i < 260; i++) rows.sparse[i] = i;
   await spool.push(rows, 0, 3);
   await spool.push(rows, 3, 10);
+  const before = spool.state;
+  await spool.push(rows, 0, 10);
   assert.is(spool.frontRows, 3);
   assert.equal([...((await spool.shift())?.sparse ?? [])], [...rows.sparse.subarray(0, 78)]);
-  assert.equal([...((await spool.shift())?.sparse ?? [])], [...rows.sparse.subarray(78)]);
-  assert.is(spool.frontRows, 0);
-  await spool.remove();
+  // What was taken is still there as long as nobody says that it may go; what came later is gone.
+  const again = await RowSpool.open(folder, before);
+  assert.equal(readdirSync(folder).sort(), ['0', '1']);
+  assert.equal([...((await again.shift())?.sparse ?? [])], [...rows.sparse.subarray(0, 78)]);
+  await again.forget();
+  assert.equal([...((await again.shift())?.sparse ?? [])], [...rows.sparse.subarray(78)]);
+  assert.is(again.frontRows, 0);
+  await again.forget();
   assert.equal(readdirSync(folder), []);
 });
 

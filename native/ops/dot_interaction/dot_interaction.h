@@ -20,6 +20,7 @@ namespace pss {
 struct InteractionShape {
   int64_t V, D;
   int64_t Vp, Dp;  // V padded to a multiple of 4, D to whole vectors
+  int64_t Dr;      // D padded to whole vectors of bf16
 };
 // Throws ERR_GRAPH when V is above 64, the most that the kernels' tiles are cut for.
 InteractionShape interaction_shape(int64_t F, int64_t D);
@@ -40,11 +41,13 @@ void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, co
                          const InteractionShape& shape, LookAhead next);
 
 // The same with vectors, pairs and gradients rounded to bf16 where the products read and where they are
-// stored; what the kernels above compute from vectors rounded beforehand. Sums are float32.
-void dot_forward_avx512bf16(Bf16* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
+// stored; what the kernels above compute from vectors rounded beforehand. Sums are float32. `vectors` is
+// [Vp, Dr], and serves the forward and the backward pass.
+void round_vectors_avx512bf16(Bf16* rounded, const float* vectors, const InteractionShape& shape);
+void dot_forward_avx512bf16(Bf16* pairs, const Bf16* vectors, float* scratch, const InteractionShape& shape,
                             LookAhead next);
-void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const float* vectors,
-                             float* scratch, const Bf16* dout, const InteractionShape& shape, LookAhead next);
+void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const Bf16* vectors, float* scratch,
+                             const Bf16* dout, const InteractionShape& shape);
 
 class DotInteraction : public CpuOp {
  public:
@@ -52,6 +55,7 @@ class DotInteraction : public CpuOp {
   DotInteraction(const OpContext& context, const Tensor* bottom, const Tensor* slots, const Embedding* fused,
                  Tensor* out);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  void prepare_training(int64_t) override { generation_++; }
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
   const char* implementation() const override { return isa_name(context_.isa); }
 
@@ -67,6 +71,11 @@ class DotInteraction : public CpuOp {
   };
   Scratch thread_scratch();
   void backward_sample(int64_t b, const Scratch& scratch, LookAhead next);
+  void forward_native(int64_t first, int64_t last);
+  void backward_native(int64_t first, int64_t last);
+  // The calling thread's copies of a block's vectors as bf16 [rows, Vp, Dr].
+  Bf16* kept_vectors(int64_t row);
+  void keep_vectors(int64_t b, Bf16* kept);
   const Tensor* bottom_;
   const Tensor* slots_;
   const Embedding* fused_;
@@ -76,6 +85,15 @@ class DotInteraction : public CpuOp {
   InteractionShape shape_;
   int64_t scratch_floats_;
   AlignedBuffer<float> scratch_;
+  // In a training step a thread runs a block forward and then backward, which spares it the second lookup.
+  // What it holds are the vectors of block `first` of step `generation`.
+  struct alignas(64) Kept {
+    int64_t generation = -1, first = -1;
+  };
+  int64_t generation_ = 0;
+  int64_t kept_rows_;  // of a thread
+  std::vector<Kept> holds_;
+  AlignedBuffer<Bf16> kept_;
 };
 
 }  // namespace pss

@@ -55,10 +55,10 @@ inline void gram_tile(float* gram, int64_t ld, const uint32_t* x, const uint32_t
 // Rows [i0, i0 + R) of dv, floats [d, d + 16*N): sums over pairs of vectors, whose gradients lie in a row of
 // S.
 struct BackwardArgs {
-  const uint32_t* vectors;  // [Vp/2, Dp]: word (p, d) holds float d of vectors 2p and 2p + 1
+  const uint32_t* vectors;  // [Vp/2, Dr]: word (p, d) holds number d of vectors 2p and 2p + 1
   const Bf16* gradients;    // S [Vp, Vp]
   const Bf16* dout;
-  int64_t D, Dp, pairs;
+  int64_t D, Dr, pairs;
 };
 
 template <int R, int N, typename Bottom, typename Slots>
@@ -70,7 +70,7 @@ void backward_block(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64
     for (int n = 0; n < N; n++) sums[r][n] = _mm512_setzero_ps();
   }
   const uint32_t* vectors = a.vectors + d;
-  for (int64_t p = 0; p < a.pairs; p++, vectors += a.Dp) {
+  for (int64_t p = 0; p < a.pairs; p++, vectors += a.Dr) {
     __m512i v[N];
 #pragma GCC unroll 4
     for (int n = 0; n < N; n++) v[n] = _mm512_load_si512(vectors + 16 * n);
@@ -97,38 +97,37 @@ void backward_block(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64
 }
 
 template <int R, int N, typename Bottom, typename Slots>
-void backward_columns(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64_t V, int64_t d,
-                      LookAhead& next, int64_t share) {
+void backward_columns(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64_t V, int64_t d) {
   int64_t i0 = 0;
-  for (; i0 + R <= V; i0 += R) {
-    ask(next, share);
-    backward_block<R, N>(dbottom, dslots, a, i0, d);
-  }
+  for (; i0 + R <= V; i0 += R) backward_block<R, N>(dbottom, dslots, a, i0, d);
+  for (; i0 + 3 <= V; i0 += 3) backward_block<3, N>(dbottom, dslots, a, i0, d);
   for (; i0 < V; i0++) backward_block<1, N>(dbottom, dslots, a, i0, d);
 }
 
 template <typename Bottom, typename Slots>
-void backward(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64_t V, LookAhead next) {
-  const int64_t share = next.count / ((a.Dp + 63) / 64 * (V / 6 + 1)) + 1;
+void backward(Bottom* dbottom, Slots* dslots, const BackwardArgs& a, int64_t V) {
   int64_t d = 0;
-  for (; d + 64 <= a.Dp; d += 64) backward_columns<6, 4>(dbottom, dslots, a, V, d, next, share);
-  for (; d < a.Dp; d += 16) backward_columns<9, 1>(dbottom, dslots, a, V, d, next, share);
+  for (; d + 64 <= a.Dr; d += 64) backward_columns<6, 4>(dbottom, dslots, a, V, d);
+  for (; d < a.D; d += 16) backward_columns<9, 1>(dbottom, dslots, a, V, d);
 }
 
 }  // namespace
 
-void dot_forward_avx512bf16(Bf16* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
-                            LookAhead next) {
-  const int64_t Vp = shape.Vp, Dp = shape.Dp, V = shape.V;
-  const int64_t words = (Dp + 31) / 32 * 16, ld = (Vp + 15) / 16 * 16;
-  auto* halves = reinterpret_cast<uint32_t*>(scratch + Vp * ld);
-  for (int64_t i = 0; i < Vp; i++) {
-    for (int64_t d = 0; d < Dp; d += 32) {
-      const __m512 low = _mm512_load_ps(vectors + i * Dp + d);
-      const __m512 high = d + 16 < Dp ? _mm512_load_ps(vectors + i * Dp + d + 16) : _mm512_setzero_ps();
-      _mm512_store_si512(halves + i * words + d / 2, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+void round_vectors_avx512bf16(Bf16* rounded, const float* vectors, const InteractionShape& shape) {
+  for (int64_t i = 0; i < shape.Vp; i++, vectors += shape.Dp, rounded += shape.Dr) {
+    for (int64_t d = 0; d < shape.Dp; d += 32) {
+      const __m512 low = _mm512_load_ps(vectors + d);
+      const __m512 high = d + 16 < shape.Dp ? _mm512_load_ps(vectors + d + 16) : _mm512_setzero_ps();
+      _mm512_store_si512(rounded + d, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
   }
+}
+
+void dot_forward_avx512bf16(Bf16* pairs, const Bf16* vectors, float* scratch, const InteractionShape& shape,
+                            LookAhead next) {
+  const int64_t Vp = shape.Vp, V = shape.V;
+  const int64_t words = shape.Dr / 2, ld = (Vp + 15) / 16 * 16;
+  const auto* halves = reinterpret_cast<const uint32_t*>(vectors);
   const int64_t blocks = Vp / 4;
   const int64_t share = next.count / (blocks * (blocks + 1) / 2) + 1;
   for (int64_t i = 0; i < Vp; i += 4) {
@@ -145,20 +144,20 @@ void dot_forward_avx512bf16(Bf16* pairs, const float* vectors, float* scratch, c
   }
 }
 
-void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const float* vectors,
-                             float* scratch, const Bf16* dout, const InteractionShape& shape,
-                             LookAhead next) {
-  const int64_t Vp = shape.Vp, Dp = shape.Dp, V = shape.V, pairs = Vp / 2;
+void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const Bf16* vectors, float* scratch,
+                             const Bf16* dout, const InteractionShape& shape) {
+  const int64_t Vp = shape.Vp, Dr = shape.Dr, V = shape.V, pairs = Vp / 2;
   auto* words = reinterpret_cast<uint32_t*>(scratch);
-  auto* gradients = reinterpret_cast<Bf16*>(words + pairs * Dp);
-  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-                                              23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  auto* gradients = reinterpret_cast<Bf16*>(words + pairs * Dr);
+  const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7,
+                                         38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i second = _mm512_add_epi16(first, _mm512_set1_epi16(16));
   for (int64_t p = 0; p < pairs; p++) {
-    const float* even = vectors + 2 * p * Dp;
-    for (int64_t d = 0; d < Dp; d += 16) {
-      const __m512i joined =
-          (__m512i)_mm512_cvtne2ps_pbh(_mm512_load_ps(even + Dp + d), _mm512_load_ps(even + d));
-      _mm512_store_si512(words + p * Dp + d, _mm512_permutexvar_epi16(interleave, joined));
+    const Bf16* even = vectors + 2 * p * Dr;
+    for (int64_t d = 0; d < Dr; d += 32) {
+      const __m512i a = _mm512_loadu_si512(even + d), b = _mm512_loadu_si512(even + Dr + d);
+      _mm512_store_si512(words + p * Dr + d, _mm512_permutex2var_epi16(a, first, b));
+      _mm512_store_si512(words + p * Dr + d + 16, _mm512_permutex2var_epi16(a, second, b));
     }
   }
   const Bf16* row = dout + shape.D;
@@ -168,9 +167,9 @@ void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const 
     to[i] = {0};
     for (int64_t j = V; j < Vp; j++) to[j] = {0};
   }
-  const BackwardArgs args{words, gradients, dout, shape.D, Dp, pairs};
+  const BackwardArgs args{words, gradients, dout, shape.D, Dr, pairs};
   visit_rows(dbottom, 0, [&](auto* bottom) {
-    visit_rows(dslots, 0, [&](auto* slots) { backward(bottom, slots, args, V, next); });
+    visit_rows(dslots, 0, [&](auto* slots) { backward(bottom, slots, args, V); });
   });
 }
 

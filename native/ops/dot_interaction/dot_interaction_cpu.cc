@@ -11,6 +11,13 @@ namespace {
 constexpr int64_t kTile = 4;
 constexpr int64_t kMaxVectors = 64;
 
+// Rows of a gradient that begin at row b, or a place for what nobody asked for.
+Matrix gradient_rows(const Tensor& tensor, int64_t b, float* unused) {
+  if (!tensor.gradient) return {unused, 0, Precision::kF32};
+  return visit_rows(tensor.gradients(), b,
+                    [&](auto* row) { return Matrix{row, tensor.ld, tensor.gradients().precision}; });
+}
+
 }  // namespace
 
 InteractionShape interaction_shape(int64_t F, int64_t D) {
@@ -18,11 +25,12 @@ InteractionShape interaction_shape(int64_t F, int64_t D) {
     throw Error("ERR_GRAPH", "The dot interaction takes at most " + std::to_string(kMaxVectors - 1) +
                                  " slots beside the bottom output, not " + std::to_string(F) + ".");
   }
-  return {F + 1, D, (F + 1 + kTile - 1) / kTile * kTile, pad_to_vector(D)};
+  return {F + 1, D, (F + 1 + kTile - 1) / kTile * kTile, pad_to_vector(D),
+          (D + 2 * kVector - 1) / (2 * kVector) * (2 * kVector)};
 }
 
 int64_t interaction_scratch(const InteractionShape& shape) {
-  return shape.Vp * (pad_to_vector(shape.Vp) + pad_to_vector(shape.Dp) + kVector);
+  return shape.Vp * (pad_to_vector(shape.Vp) + shape.Dr);
 }
 
 DotInteraction::DotInteraction(const OpContext& context, const Tensor* bottom, const Tensor* slots,
@@ -36,7 +44,14 @@ DotInteraction::DotInteraction(const OpContext& context, const Tensor* bottom, c
       native_(bf16_ && out->bf16 && context.isa >= Isa::kAvx512Bf16),
       shape_(interaction_shape(slots->cols / bottom->cols, bottom->cols)),
       scratch_floats_(shape_.Vp * shape_.Dp + interaction_scratch(shape_) + out->ld + shape_.V * shape_.Dp),
-      scratch_(static_cast<size_t>(context.team->threads() * scratch_floats_)) {}
+      scratch_(static_cast<size_t>(context.team->threads() * scratch_floats_)),
+      kept_rows_(context.training ? row_block(context.max_batch) : 1) {
+  if (native_) {
+    holds_.resize(static_cast<size_t>(context.team->threads()));
+    kept_ = AlignedBuffer<Bf16>(
+        static_cast<size_t>(context.team->threads() * kept_rows_ * shape_.Vp * shape_.Dr));
+  }
+}
 
 DotInteraction::Scratch DotInteraction::thread_scratch() {
   float* vectors = scratch_.data() + ThreadTeam::current() * scratch_floats_;
@@ -73,26 +88,46 @@ LookAhead DotInteraction::ahead(int64_t b, int64_t last) const {
   return look_ahead(fused_->memory(), starts, addressing);
 }
 
+Bf16* DotInteraction::kept_vectors(int64_t row) {
+  return kept_.data() + (ThreadTeam::current() * kept_rows_ + row) * shape_.Vp * shape_.Dr;
+}
+
 void DotInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
+  if (native_) return forward_native(first, last);
   const auto kernel = context_.isa >= Isa::kAvx512 ? dot_forward_avx512 : dot_forward_ref;
   const Scratch scratch = thread_scratch();
   for (int64_t b = first; b < last; b++) {
     load_vectors(scratch.vectors, b);
-    if (native_) {
-      dot_forward_avx512bf16(out_->bf16_value() + b * out_->ld + shape_.D, scratch.vectors, scratch.kernel,
-                             shape_, ahead(b, last));
-    } else {
-      kernel(scratch.row + shape_.D, scratch.vectors, scratch.kernel, shape_, ahead(b, last));
-    }
+    kernel(scratch.row + shape_.D, scratch.vectors, scratch.kernel, shape_, ahead(b, last));
     visit_rows(out_->values(), b, [&](auto* row) {
       for (int64_t d = 0; d < shape_.D; d++) assign(row[d], scratch.vectors[d]);
-      for (int64_t k = shape_.D; k < out_->cols && !native_; k++) assign(row[k], scratch.row[k]);
+      for (int64_t k = shape_.D; k < out_->cols; k++) assign(row[k], scratch.row[k]);
       for (int64_t k = out_->cols; k < out_->ld; k++) assign(row[k], 0);
     });
   }
 }
 
+void DotInteraction::keep_vectors(int64_t b, Bf16* kept) {
+  const Scratch scratch = thread_scratch();
+  load_vectors(scratch.vectors, b);
+  round_vectors_avx512bf16(kept, scratch.vectors, shape_);
+}
+
+void DotInteraction::forward_native(int64_t first, int64_t last) {
+  float* gram = thread_scratch().kernel;
+  for (int64_t b = first; b < last; b++) {
+    Bf16* vectors = kept_vectors(kept_rows_ > 1 ? b - first : 0);
+    keep_vectors(b, vectors);
+    Bf16* row = out_->bf16_value() + b * out_->ld;
+    std::memcpy(row, vectors, static_cast<size_t>(shape_.D) * sizeof(Bf16));
+    dot_forward_avx512bf16(row + shape_.D, vectors, gram, shape_, ahead(b, last));
+    std::fill(row + out_->cols, row + out_->ld, Bf16{0});
+  }
+  holds_[ThreadTeam::current()] = {generation_, first};
+}
+
 void DotInteraction::backward_rows(const Batch&, int64_t first, int64_t last) {
+  if (native_) return backward_native(first, last);
   const Scratch scratch = thread_scratch();
   for (int64_t b = first; b < last; b++) {
     load_vectors(scratch.vectors, b);
@@ -100,18 +135,20 @@ void DotInteraction::backward_rows(const Batch&, int64_t first, int64_t last) {
   }
 }
 
-void DotInteraction::backward_sample(int64_t b, const Scratch& scratch, LookAhead next) {
-  // An input without a gradient gets its share written aside and forgotten.
-  float* dslots = slots_->gradient ? slots_->gradient + b * slots_->ld : scratch.unused;
-  if (native_) {
-    const Matrix unused{scratch.unused, 0, Precision::kF32};
-    const Matrix bottom = bottom_->gradient ? bottom_->gradients() : unused;
-    return visit_rows(bottom, bottom_->gradient ? b : 0, [&](auto* dbottom) {
-      return dot_backward_avx512bf16({dbottom, 0, bottom.precision}, {dslots, 0, Precision::kF32},
-                                     scratch.vectors, scratch.kernel, out_->bf16_gradient() + b * out_->ld,
-                                     shape_, next);
-    });
+void DotInteraction::backward_native(int64_t first, int64_t last) {
+  const Scratch scratch = thread_scratch();
+  const Kept& held = holds_[ThreadTeam::current()];
+  const bool kept = held.generation == generation_ && held.first == first;
+  for (int64_t b = first; b < last; b++) {
+    Bf16* vectors = kept_vectors(b - first);
+    if (!kept) keep_vectors(b, vectors);
+    dot_backward_avx512bf16(gradient_rows(*bottom_, b, scratch.unused),
+                            gradient_rows(*slots_, b, scratch.unused), vectors, scratch.kernel,
+                            out_->bf16_gradient() + b * out_->ld, shape_);
   }
+}
+
+void DotInteraction::backward_sample(int64_t b, const Scratch& scratch, LookAhead next) {
   const auto kernel = context_.isa >= Isa::kAvx512 ? dot_backward_avx512 : dot_backward_ref;
   const float* dout = out_->gradient + b * out_->ld;
   if (out_->bf16) {
@@ -119,11 +156,20 @@ void DotInteraction::backward_sample(int64_t b, const Scratch& scratch, LookAhea
     for (int64_t k = 0; k < out_->cols; k++) scratch.row[k] = to_float(rounded[k]);
     dout = scratch.row;
   }
-  const bool direct = bottom_->gradient && !bottom_->bf16;
-  float* dbottom = direct ? bottom_->gradient + b * bottom_->ld : scratch.kernel;
+  // A gradient that isn't wanted, or not in float32, is written aside.
+  const auto direct = [&](const Tensor& tensor, float* aside) {
+    return tensor.gradient && !tensor.bf16 ? tensor.gradient + b * tensor.ld : aside;
+  };
+  float* dbottom = direct(*bottom_, scratch.kernel);
+  float* dslots = direct(*slots_, scratch.unused);
   kernel(dbottom, dslots, scratch.vectors, dout, shape_, next);
-  if (!bottom_->bf16 || !bottom_->gradient) return;
-  for (int64_t d = 0; d < shape_.D; d++) assign(bottom_->bf16_gradient()[b * bottom_->ld + d], dbottom[d]);
+  const auto round = [&](const Tensor& tensor, const float* from) {
+    if (!tensor.gradient || !tensor.bf16) return;
+    Bf16* to = tensor.bf16_gradient() + b * tensor.ld;
+    for (int64_t k = 0; k < tensor.cols; k++) assign(to[k], from[k]);
+  };
+  round(*bottom_, dbottom);
+  round(*slots_, dslots);
 }
 
 }  // namespace pss

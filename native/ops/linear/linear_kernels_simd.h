@@ -42,6 +42,7 @@ inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* p
   const uint32_t* left = a.words;
   for (int64_t p = 0; p < steps; p++, panel += kPanel, left += a.step) {
     Words b[V];
+    _mm_prefetch(reinterpret_cast<const char*>(left + kAhead * a.step), _MM_HINT_T0);
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++) {
       b[v] = Simd::load_words(panel + v * kLanes);
