@@ -1,8 +1,8 @@
 /**
  * npm run build:emu
  *
- * Builds build/emu/libcuda_emu.so, the emulated CUDA driver, and build/emu/probe, the programs that test it, when what they
- * are made from has changed. Needs g++, cmake and the headers that come with nvcc, but no GPU.
+ * Builds build/emu/libcuda_emu.so, the emulated CUDA driver, libcublasLt_emu.so, its cuBLASLt, and build/emu/probe, the programs
+ * that test it, when what they are made from has changed. Needs g++, cmake and the headers that come with nvcc, but no GPU.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ function buildEmulatedDriver() {
     );
   }
   const inputs = fingerprint(
-    ['CMakeLists.txt', 'driver', 'runtime', 'probes', 'node'].map((part) => `test/emu/${part}`),
+    ['CMakeLists.txt', 'cublaslt', 'driver', 'runtime', 'probes', 'node'].map((part) => `test/emu/${part}`),
     [found.include, root],
   );
   if (isFresh(LIBRARY, STAMP, inputs)) return;
@@ -30,6 +30,7 @@ function buildEmulatedDriver() {
   const modules = join(root, 'node_modules');
   const settings = {
     CUDA_INCLUDE: found.include,
+    NVCC: found.nvcc,
     EMU_TSX: join(modules, 'tsx', 'dist', 'loader.mjs'),
     NODE_HEADERS: join(modules, 'node-api-headers', 'include'),
   };

@@ -173,6 +173,7 @@ EngineOptions options_from_js(const Napi::Object& object) {
   options.precision = precision_from_js(object);
   options.deterministic = flag(object, "deterministic", true);
   options.tf32 = flag(object, "tf32", false);
+  options.cublaslt = flag(object, "cublasLt", true);
   options.graphs = flag(object, "graphs", true);
   return options;
 }

@@ -94,8 +94,7 @@ void BufferPlacer::request(int t, int first, int last, const Owner& owner) {
   const Tensor& tensor = tensors_[t];
   const bool sliced = std::find(slice_of_.begin(), slice_of_.end(), t) != slice_of_.end();
   const bool whole_life = tensor.ld != tensor.cols || sliced;
-  const int64_t floats = tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1);
-  requests_.push_back({floats, whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
+  requests_.push_back({tensor.stored(max_batch_), whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
   owners_.push_back(owner);
 }
 

@@ -20,11 +20,33 @@ CudaProgram::CudaProgram(GraphSpec graph, const EngineOptions& options)
       stream_(static_cast<CudaBackend&>(*backend_).stream()),
       control_(sizeof(StepControl), stream_),
       losses_(kSegment * sizeof(double), stream_),
-      context_{&device_,     &stream_,  control_.as<StepControl>(), options.training, options.deterministic,
-               options.tf32, max_batch_},
+      library_(open_library()),
+      context_{&device_,
+               &stream_,
+               control_.as<StepControl>(),
+               options.training,
+               options.deterministic,
+               options.tf32,
+               options.precision == Precision::kBf16,
+               max_batch_,
+               library_.get()},
       upload_(max_batch_, graph_.num_dense, graph_.num_tables, &stream_),
       uses_graphs_(options.graphs && !options.guards && cuda_driver().has_graphs()) {
   compile();
+  parameters_changed();
+}
+
+std::unique_ptr<CublasLt> CudaProgram::open_library() const {
+  const bool rounds = options_.tf32 || options_.precision == Precision::kBf16;
+  if (!options_.cublaslt || !prefers_cublaslt(rounds, device_.compute_capability())) return nullptr;
+  return CublasLt::open(stream_);
+}
+
+// Between two layers nobody else looks; other ops take and give float32.
+bool CudaProgram::keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const {
+  return options_.precision == Precision::kBf16 && producer.op == "linear" &&
+         std::all_of(consumers.begin(), consumers.end(),
+                     [](const NodeSpec* consumer) { return consumer->op == "linear"; });
 }
 
 std::unique_ptr<Op> CudaProgram::build_op(const NodeSpec& node) {
@@ -47,12 +69,19 @@ void CudaProgram::build_rest(bool trains, bool scores) {
     embedding_updates_.emplace_back(context_, embedding.addressing, options_.optimizer,
                                     embedding.dense_gradient);
   }
+  std::map<int, Bf16*> rounded;  // by parameter: the copy that products read
+  for (size_t i = 0; i < graph_.nodes.size(); i++) {
+    const NodeSpec& node = graph_.nodes[i];
+    if (node.op == "linear") {
+      rounded[node.parameters[0]] = static_cast<LinearCuda*>(ops_[i].get())->rounded_weight();
+    }
+  }
   std::vector<DenseUpdateBlock> dense;
   for (size_t p = 0; p < store_->parameters().size(); p++) {
     const Parameter& parameter = store_->parameters()[p];
     if (!parameter.gradient) continue;
-    dense.push_back(
-        {parameter.value, parameter.gradient, store_->state(p, 0), store_->state(p, 1), parameter.stored()});
+    dense.push_back({parameter.value, parameter.gradient, store_->state(p, 0), store_->state(p, 1),
+                     rounded[static_cast<int>(p)], parameter.stored()});
   }
   dense_update_ = std::make_unique<DenseUpdateCuda>(context_, options_.optimizer, dense);
 }
@@ -121,7 +150,6 @@ void CudaProgram::queue_update(const Batch& batch) {
                                   slots.gradient, slots.ld, batch.B);
     }
   });
-  parameters_changed();
 }
 
 void CudaProgram::queue_step(const Batch& batch) {

@@ -4,6 +4,7 @@
 // can.
 #pragma once
 
+#include "backend/cuda/cublaslt.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/cuda_context.h"
 #include "graph/batch_upload.h"
@@ -33,12 +34,13 @@ class CudaProgram final : public Program {
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;
-  bool keeps_bf16(const NodeSpec&, const std::vector<const NodeSpec*>&) const override { return false; }
+  bool keeps_bf16(const NodeSpec& producer, const std::vector<const NodeSpec*>& consumers) const override;
   bool runs_in_graph_order() const override { return true; }
   Batch stage(const Batch& batch) override;
   double run_loss(const Batch& batch) override;
   void timed(const std::string& part, const std::function<void()>& body) override;
 
+  std::unique_ptr<CublasLt> open_library() const;
   void share_masks();
   int64_t run_segment(const Steps& steps, int64_t first, int64_t count, const std::atomic<bool>& stop);
   StepControl control_for(const Steps& steps, int64_t step, int64_t loss_index) const;
@@ -49,8 +51,9 @@ class CudaProgram final : public Program {
 
   CudaDevice& device_;  // the backend's
   const CudaStream& stream_;
-  CudaMemory control_;  // one StepControl
-  CudaMemory losses_;   // of a segment of steps
+  CudaMemory control_;                 // one StepControl
+  CudaMemory losses_;                  // of a segment of steps
+  std::unique_ptr<CublasLt> library_;  // null where there is none or it isn't wanted
   CudaOpContext context_;
   BatchUpload upload_;
   std::vector<const EmbeddingCuda*> lookups_;  // by tensor: the embedding that makes it, or null

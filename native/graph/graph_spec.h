@@ -78,7 +78,8 @@ struct EngineOptions {
   Precision precision = Precision::kF32;
   bool deterministic = true;
   bool tf32 = false;
-  bool graphs = true;  // launch captured steps, where the driver can
+  bool cublaslt = true;  // let cuBLASLt serve products, where it is installed
+  bool graphs = true;    // launch captured steps, where the driver can
 };
 
 // Throws ERR_GRAPH when an index points nowhere or a tensor is read before it is written.

@@ -244,7 +244,7 @@ void Program::check_guards(const std::string& after) const {
     for (const float* data : {tensor.value, tensor.gradient}) {
       if (!data || tensor.sliced) continue;
       const float* before = arena + (data - arena_.data);
-      const float* behind = before + pad_to_vector(tensor.ld * max_batch_ / (tensor.bf16 ? 2 : 1));
+      const float* behind = before + pad_to_vector(tensor.stored(max_batch_));
       const auto whole = [](float value) { return value == kSentinel; };
       if (std::all_of(before - kMargin, before, whole) && std::all_of(behind, behind + kMargin, whole))
         continue;
@@ -268,9 +268,6 @@ std::map<std::string, double> Program::take_timings() {
 }
 
 std::unique_ptr<Program> make_program(GraphSpec graph, const EngineOptions& options) {
-  if (options.precision == Precision::kBf16 && options.device == DeviceKind::kCuda) {
-    throw Error("ERR_PRECISION", "Precision bf16 isn't available on a GPU in this version; use f32.");
-  }
   if (options.device == DeviceKind::kCuda) return std::make_unique<CudaProgram>(std::move(graph), options);
   return std::make_unique<CpuProgram>(std::move(graph), options);
 }

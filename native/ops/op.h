@@ -26,6 +26,8 @@ struct Tensor {
   Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
   Matrix values() const { return {value, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
   Matrix gradients() const { return {gradient, ld, bf16 ? Precision::kBf16 : Precision::kF32}; }
+  // Floats that so many rows take up.
+  int64_t stored(int64_t rows) const { return ld * rows / (bf16 ? 2 : 1); }
 };
 
 // A parameter [rows, cols]; rows are `ld` floats apart and padded with zeros, which no update changes.

@@ -28,11 +28,11 @@ DenseUpdateCuda::DenseUpdateCuda(const CudaOpContext& context, const OptimizerSp
       spec_(spec),
       kernel_(context.device->kernel("optimizer_kernel", kernel_name(spec.kind))) {
   std::vector<DenseUpdateBlock> blocks;
-  const auto at = [](float* state, int64_t offset) { return state ? state + offset : nullptr; };
+  const auto at = [](auto* data, int64_t offset) { return data ? data + offset : nullptr; };
   for (const DenseUpdateBlock& p : parameters) {
     for (int64_t first = 0; first < p.count; first += kDenseUpdateFloats) {
       blocks.push_back({p.weights + first, p.gradient + first, at(p.state0, first), at(p.state1, first),
-                        std::min(kDenseUpdateFloats, p.count - first)});
+                        at(p.rounded, first), std::min(kDenseUpdateFloats, p.count - first)});
     }
   }
   count_ = static_cast<unsigned>(blocks.size());

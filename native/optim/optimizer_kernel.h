@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backend/cuda/step_control.h"
+#include "base/bf16.h"
 
 namespace pss {
 
@@ -13,6 +14,7 @@ struct DenseUpdateBlock {
   const float* gradient;
   float* state0;  // null where the optimizer has none
   float* state1;
+  Bf16* rounded;  // the weights again, as matrix products read them; null where they read float32
   int64_t count;  // a multiple of 4: parameters are padded to whole vectors
 };
 

@@ -80,11 +80,13 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /**
    * Of activations, gradients between layers and the weights that matrix products read; `f32` unless said. With `bf16`, sums, the loss
-   * and the weights that learn (M too) stay f32. A device that can't throws ERR_PRECISION.
+   * and the weights that learn (M too) stay f32.
    */
   readonly precision?: 'f32' | 'bf16';
   /** Let a GPU round the inputs of matrix products to 10 bits of mantissa (off unless said). */
   readonly tf32?: boolean;
+  /** Let cuBLASLt serve a GPU's matrix products where it is installed (the default); `describe()` says where it does. */
+  readonly cublasLt?: boolean;
   /**
    * Launch a GPU's whole step as one captured graph where the driver can (the default). Without it, `takeTimings()` knows
    * each part of a step rather than its total.

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { formatQuantity } from '../format/quantity.ts';
 import { DERIVATIONS, type RequiredSizes, requiredSizes } from '../theory/required-size.ts';
 import { createOutput } from './output.ts';
-import { formatQuantity } from './progress-meter.ts';
 import { anyNumber, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 import { formatTable } from './text-table.ts';
 

@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./sweep.ts')).registerSweep,
   },
   {
+    name: 'report',
+    summary: 'Turn runs, sweeps and benchmarks into one web page',
+    load: async () => (await import('./report.ts')).registerReport,
+  },
+  {
     name: 'bench',
     summary: 'Time training steps and predictions against what this machine can do',
     load: async () => (await import('./bench.ts')).registerBench,

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { PssError } from '../errors.ts';
+import { formatDuration, formatQuantity } from '../format/quantity.ts';
 import type { DenseProfile, IdKind, Manifest } from '../manifest/manifest.ts';
 import { estimatePrepare } from '../prepare/disk-space.ts';
 import { prepare } from '../prepare/prepare.ts';
 import type { PrepareOptions } from '../prepare/prepare-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { createOutput, type Output } from './output.ts';
-import { formatDuration, formatQuantity } from './progress-meter.ts';
 import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface Options extends SharedOptions {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../errors.ts';
 import {
   compressionCells,
@@ -11,6 +11,7 @@ import {
 } from '../sweep/format-table.ts';
 import { loadSweep, type SweepPlan } from '../sweep/plan-sweep.ts';
 import { runSweep, writeSweepFile } from '../sweep/run-sweep.ts';
+import { storeTable } from '../sweep/stored-table.ts';
 import { buildTable, type SweepOutcome } from '../sweep/sweep-table.ts';
 import { readTimes, storeTimes, timeRuns } from '../sweep/time-runs.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -23,6 +24,7 @@ interface SweepCommandOptions extends SharedOptions {
   readonly out?: string;
   readonly jobs: number;
   readonly timeSteps?: number;
+  readonly target?: number;
   readonly dryRun: boolean;
 }
 
@@ -43,6 +45,7 @@ export function registerSweep(program: Command): void {
       'measure B afterwards, on its own, over n steps of each variant (leave the machine alone meanwhile)',
       wholeNumber(100),
     )
+    .option('--target <auc>', 'count epochs to this AUC instead; finished runs need nothing anew', targetAuc)
     .option('--dry-run', 'list the runs and do nothing', false)
     .addHelpText(
       'after',
@@ -56,7 +59,8 @@ export function registerSweep(program: Command): void {
 
 async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
   const output = createOutput(options);
-  const plan = loadSweep(options.config, options.set);
+  const file = loadSweep(options.config, options.set);
+  const plan: SweepPlan = { ...file, target: options.target ?? file.target };
   const folder = options.out ?? join('sweeps', plan.name);
   if (options.dryRun) {
     for (const { name } of plan.runs) output.result(name);
@@ -82,6 +86,12 @@ async function runSweepCommand(options: SweepCommandOptions): Promise<void> {
   if (complete.some(({ result }) => result === null)) process.exitCode = EXIT.failed;
 }
 
+function targetAuc(text: string): number {
+  const value = Number(text);
+  if (value > 0.5 && value < 1) return value;
+  throw new InvalidArgumentError('It must be a number between 0.5 and 1.');
+}
+
 async function report(
   plan: SweepPlan,
   outcomes: readonly SweepOutcome[],
@@ -92,6 +102,7 @@ async function report(
   const list = listCells(plan, rows);
   const tables = [compressionCells(plan, rows), list].flatMap((cells) => (cells ? [toMarkdown(cells)] : []));
   await writeSweepFile(folder, 'table.md', tables.join('\n'));
+  await storeTable(folder, { name: plan.name, axes: plan.axes, rows });
   await writeSweepFile(folder, 'table.csv', toCsv(plan, rows));
   await writeSweepFile(folder, 'runs.jsonl', toJsonLines(outcomes));
   for (const line of toText(list)) output.result(line);

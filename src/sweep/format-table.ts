@@ -9,7 +9,7 @@ export type Cells = readonly (readonly string[])[];
 const NONE = '-';
 
 /** One row a variant: the paper's measures as columns. */
-export function listCells(plan: SweepPlan, rows: readonly TableRow[]): Cells {
+export function listCells(plan: Pick<SweepPlan, 'axes'>, rows: readonly TableRow[]): Cells {
   const axes = Object.keys(rows[0]?.labels ?? {}).sort((a, b) => plan.axes.indexOf(a) - plan.axes.indexOf(b));
   return [
     [

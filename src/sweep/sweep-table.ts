@@ -33,7 +33,7 @@ export interface TableRow {
 
 /** A run with what came of it: a failure has no result. */
 export interface SweepOutcome {
-  readonly run: PlannedRun;
+  readonly run: Pick<PlannedRun, 'name' | 'labels'>;
   readonly result: RunResult | null;
   /** B measured apart from the run, if it was. */
   readonly measuredSecondsPer1000?: number | undefined;
@@ -42,10 +42,10 @@ export interface SweepOutcome {
 const SEED_AXIS = 'seed';
 
 /** The table of a sweep, a row for each combination of values, in the order of the runs. */
-export function buildTable(plan: SweepPlan, outcomes: readonly SweepOutcome[]): TableRow[] {
+export function buildTable(plan: Pick<SweepPlan, 'target'>, outcomes: readonly SweepOutcome[]): TableRow[] {
   const groups = groupBy(outcomes, ({ run }) => labelKey(run.labels, [SEED_AXIS]));
   const rows = groups.map((members) => {
-    const target = targetOf(plan, members[0]?.run as PlannedRun, outcomes);
+    const target = targetOf(plan, (members[0] as SweepOutcome).run, outcomes);
     return { members, ...summarize(members, target) };
   });
   return rows.map(({ members: _, cost, ...row }) => {
@@ -58,7 +58,11 @@ export function buildTable(plan: SweepPlan, outcomes: readonly SweepOutcome[]): 
 }
 
 /** The AUC to reach: a number of the sweep's, or the lowest best one among the original's seeds, cut to four places. */
-function targetOf(plan: SweepPlan, run: PlannedRun, outcomes: readonly SweepOutcome[]): number | null {
+function targetOf(
+  plan: Pick<SweepPlan, 'target'>,
+  run: SweepOutcome['run'],
+  outcomes: readonly SweepOutcome[],
+): number | null {
   if (plan.target !== 'original') return plan.target;
   const without = [SEED_AXIS, COMPRESSION_AXIS];
   const originals = outcomes.filter(

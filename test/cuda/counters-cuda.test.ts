@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
-import { repositoryRoot } from '../helpers/shared-folder.ts';
+import { runModule } from '../helpers/run-module.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('counters on CUDA');
@@ -19,43 +18,51 @@ interface Counters {
   readonly sharedStore: { readonly bankConflicts: number };
 }
 
-/** One forward and backward pass over 128 rows of layers 13 → 128 → 64, counted, by kernel. */
-function countTrace(): Map<string, Counters> {
+/** One forward and backward pass over 128 rows of layers 13 → hidden → outputs, counted, by kernel. */
+function countTrace(
+  precision: 'f32' | 'bf16' = 'f32',
+  [hidden, outputs]: readonly [number, number] = [128, 64],
+): Map<string, Counters> {
   const file = join(tmpdir(), `pss-counters-${process.pid}.json`);
   const script = `
     import { loadAddon } from './src/addon/load.ts';
     import { tinyBatch, tinyOptions } from './test/helpers/tiny-model.ts';
     import { cotangent, twoLayers } from './test/helpers/two-layers.ts';
     const { Engine } = loadAddon();
-    const options = tinyOptions({ device: 'cuda', batchSize: 128, guards: false });
-    const engine = new Engine(twoLayers(128, 64), options);
-    await engine.trace(tinyBatch(128), cotangent(128 * 64));
+    const options = tinyOptions({ device: 'cuda', batchSize: 128, guards: false, precision: '${precision}' });
+    const engine = new Engine(twoLayers(${hidden}, ${outputs}), options);
+    await engine.trace(tinyBatch(128), cotangent(128 * ${outputs}));
     await engine.dispose();
   `;
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-  const run = spawnSync(process.execPath, args, {
-    cwd: repositoryRoot,
-    env: { ...process.env, PTX_STATS: file },
-    encoding: 'utf8',
-  });
+  const run = runModule(script, { PTX_STATS: file });
   assert.is(run.status, 0, run.stderr);
   const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
   rmSync(file);
   return new Map(Object.entries(counters));
 }
 
-testUnless(test, reason, 'products read shared memory without bank conflicts, in all three layouts', () => {
-  const counters = countTrace();
-  for (const layout of ['cc', 'cs', 'ss']) {
-    const kernel = counters.get(`gemm_${layout}_f32_small`);
-    assert.ok(kernel, layout);
-    assert.is(kernel.sharedLoad.bankConflicts, 0);
-    assert.is(kernel.sharedStore.bankConflicts, 0);
-    assert.is(kernel.localBytes, 0);
-    // A row's 32 columns of a warp are whole sectors, but for the weights of 13 inputs.
-    if (layout !== 'ss') assert.is(kernel.globalStore.sectorUse, 1);
+for (const precision of ['f32', 'bf16'] as const) {
+  for (const [size, shape] of [
+    ['small', [128, 64]],
+    ['large', [1536, 1536]],
+  ] as const) {
+    // Weight gradients of the large case have 144 tiles, its other products 12: those stay small.
+    const layouts = size === 'small' ? ['cc', 'cs', 'ss'] : ['ss'];
+    const name = `${precision}, ${size} tiles: products use shared memory without bank conflicts (${layouts})`;
+    testUnless(test, reason, name, () => {
+      const counters = countTrace(precision, shape);
+      for (const layout of layouts) {
+        const kernel = counters.get(`gemm_${layout}_${precision}_${size}`);
+        assert.ok(kernel, layout);
+        assert.is(kernel.sharedLoad.bankConflicts, 0);
+        assert.is(kernel.sharedStore.bankConflicts, 0);
+        assert.is(kernel.localBytes, 0);
+        // A row's 32 columns of a warp are whole sectors, but for the weights of 13 inputs.
+        if (layout !== 'ss' || size === 'large') assert.is(kernel.globalStore.sectorUse, 1);
+      }
+    });
   }
-});
+}
 
 testUnless(test, reason, 'masking and summing by column moves whole sectors, each once', () => {
   const kernel = countTrace().get('mask_and_sum');

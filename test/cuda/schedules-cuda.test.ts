@@ -36,9 +36,14 @@ const digests = new Set<string>();
 
 for (const schedule of SCHEDULES) {
   const name = Object.values(schedule).join(', ');
-  testUnless(test, reason, `steps and lookups end the same under ${name}, without a complaint`, () => {
-    for (const file of ['step', 'embedding']) runFile(file, schedule);
-  });
+  testUnless(
+    test,
+    reason,
+    `steps, lookups and bf16 products end the same under ${name}, without a complaint`,
+    () => {
+      for (const file of ['step', 'embedding', 'bf16']) runFile(file, schedule);
+    },
+  );
 
   testUnless(test, reason, `updates of M have the same bits under ${name}, without a complaint`, () => {
     const digest = /digest (\w+)/.exec(runFile('updates', schedule))?.[1];

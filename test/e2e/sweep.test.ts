@@ -62,6 +62,9 @@ test('trains every variant, writes one table in three forms, and has nothing to 
   const logs = NAMES.map((name) => readFileSync(join(out, 'runs', name, 'run.jsonl'), 'utf8'));
   const again = runPss(args);
   assert.is(again.stdout, run.stdout);
+  const lower = runPss([...args, '--target', '0.501']);
+  assert.match(lower.stdout, /50x .* 0\.5010 +\d\.\d\d ±/);
+  assert.is(runPss([...args, '--target', '2']).code, 2);
   NAMES.forEach((name, i) => {
     assert.is(readFileSync(join(out, 'runs', name, 'run.jsonl'), 'utf8'), logs[i]);
   });

@@ -35,6 +35,9 @@ for (const threads of ['fwd', 'rev', 'rand'] as const) {
     assert.is(of('gemm', 'sharedLoad', 'requests'), 16384);
     assert.is(of('gemm', 'sharedLoad', 'bankConflicts'), 0);
     assert.is(of('gemm', 'globalLoad', 'sectorsPerRequest'), 4);
+    // C = A·B of 64×64: each block of 16×16 reads its rows and columns again.
+    assert.is(of('gemm', 'globalLoad', 'distinctSectors'), (2 * 64 * 64) / 8);
+    assert.is(of('gemm', 'flops', 'f32'), 2 * 64 ** 3);
     assert.is(of('scatter_add', 'globalAtomic', 'requests'), 32);
     assert.is(of('scatter_add', 'globalAtomic', 'sectors'), 32);
   });

@@ -6,6 +6,8 @@ import { findNvcc } from '../../scripts/find-nvcc.mjs';
 import { repositoryRoot } from './shared-folder.ts';
 
 const LIBRARY = join(repositoryRoot, 'build', 'emu', 'libcuda_emu.so');
+/** A cuBLASLt that runs on the emulated driver, for PSS_CUBLASLT; there once the driver is built. */
+export const EMULATED_CUBLASLT = join(repositoryRoot, 'build', 'emu', 'libcublasLt_emu.so');
 
 /** How the emulated driver should behave; docs/emulated-driver.md has the environment variables behind this. */
 export interface EmulatedDriverOptions {

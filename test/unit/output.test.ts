@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createOutput, type OutputStream } from '../../src/cli/output.ts';
-import { formatDuration, formatQuantity } from '../../src/cli/progress-meter.ts';
+import { formatDuration, formatQuantity } from '../../src/format/quantity.ts';
 
 const test = suite('output');
 

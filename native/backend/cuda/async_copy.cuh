@@ -17,13 +17,13 @@ __device__ inline uint32_t shared_address(const void* pointer) {
 }
 
 // 16 bytes to shared memory, zeros when `valid` is false; `from` is readable either way.
-__device__ inline void copy_quad(float* to, const float* from, bool valid) {
+__device__ inline void copy_quad(void* to, const void* from, bool valid) {
 #if PSS_HAS_ASYNC_COPY
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
                "r"(valid ? 16 : 0)
                : "memory");
 #else
-  *reinterpret_cast<float4*>(to) = valid ? *reinterpret_cast<const float4*>(from) : float4{};
+  *static_cast<float4*>(to) = valid ? *static_cast<const float4*>(from) : float4{};
 #endif
 }
 

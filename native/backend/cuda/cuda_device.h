@@ -1,4 +1,7 @@
 // One GPU as one thread sees it: its context, its properties, and the kernels of the embedded fatbins.
+//
+// PSS_CUDA_KERNELS names a folder whose NAME.fatbin takes the place of the one embedded for NAME.cu: changed
+// kernels are tried, and shown to be caught by the tests, without building the addon.
 #pragma once
 
 #include <map>

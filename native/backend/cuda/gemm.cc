@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backend/cuda/launch.h"
+#include "base/bf16.h"
 
 namespace pss {
 
@@ -24,14 +25,28 @@ int64_t tiles_of(int64_t tile, int64_t m, int64_t n) {
   return static_cast<int64_t>(blocks_for(m, tile)) * blocks_for(n, tile);
 }
 
+GemmElement element_of(const CudaOpContext& context) {
+  if (context.bf16) return GemmElement::kBf16;
+  return context.tf32 ? GemmElement::kTf32 : GemmElement::kF32;
+}
+
+const char* element_name(GemmElement element) {
+  if (element == GemmElement::kBf16) return "bf16";
+  return element == GemmElement::kTf32 ? "tf32" : "f32";
+}
+
 }  // namespace
 
 CudaGemm::CudaGemm(const CudaOpContext& context, GemmLayout layout, int64_t max_m, int64_t n)
-    // Before 8.0 a block hasn't the shared memory for large tiles.
-    : context_(context), may_be_large_(context.device->compute_capability() >= 80) {
-  const std::string precision = context.tf32 ? "tf32" : "f32";
+    : context_(context),
+      layout_(layout),
+      element_(element_of(context)),
+      // Before 8.0 a block hasn't the shared memory for large tiles.
+      may_be_large_(context.device->compute_capability() >= 80),
+      prefers_library_(context.library && prefers_cublaslt(element_ != GemmElement::kF32,
+                                                           context.device->compute_capability())) {
   const auto load = [&](const std::string& size, int tile) {
-    const std::string variant = precision + "_" + size;
+    const std::string variant = std::string(element_name(element_)) + "_" + size;
     return context.device->kernel("gemm_" + variant + "_kernel",
                                   std::string("gemm_") + layout_name(layout) + "_" + variant,
                                   gemm_shared_bytes(tile));
@@ -50,15 +65,20 @@ unsigned CudaGemm::most_splits(int64_t m, int64_t n, int64_t max_k) const {
       std::clamp(kWantedTiles / tiles, int64_t{1}, std::max(max_k / kLeastSplit, int64_t{1})));
 }
 
-CudaGemm::Plan CudaGemm::plan(int64_t m, int64_t n, int64_t k, bool may_split) const {
-  const bool large = takes_large(m, n);
-  const int64_t splits = may_split ? most_splits(m, n, k) : 1;
-  const int64_t part = std::max<int64_t>(blocks_for(blocks_for(k, splits), kGemmK), 1) * kGemmK;
-  return {large, blocks_for(m, large ? kGemmLargeTile : kGemmSmallTile), blocks_for(k, part),
+CudaGemm::Plan CudaGemm::plan(const GemmArguments& p, GemmEnd end) const {
+  if (prefers_library_ && end != GemmEnd::kEpilogue && context_.library->can_multiply(layout_, element_, p)) {
+    return {.library = true, .large = false, .row_blocks = 1, .splits = 1, .k_per_split = p.k};
+  }
+  const bool large = takes_large(p.m, p.n);
+  const int64_t splits = end == GemmEnd::kPlainInParts ? most_splits(p.m, p.n, p.k) : 1;
+  const int64_t stage = kGemmRowBytes / (context_.bf16 ? sizeof(Bf16) : sizeof(float));
+  const int64_t part = std::max<int64_t>(blocks_for(blocks_for(p.k, splits), stage), 1) * stage;
+  return {false, large, blocks_for(p.m, large ? kGemmLargeTile : kGemmSmallTile), blocks_for(p.k, part),
           static_cast<int32_t>(part)};
 }
 
 void CudaGemm::run(GemmArguments arguments, const Plan& plan) const {
+  if (plan.library) return context_.library->multiply(layout_, element_, arguments);
   const int tile = plan.large ? kGemmLargeTile : kGemmSmallTile;
   arguments.k_per_split = plan.k_per_split;
   launch(plan.large ? large_ : small_,

@@ -3,6 +3,10 @@
 // Where the layer's input is another layer's output, the product that gives dx also masks it by that layer's
 // ReLU and sums it into that layer's bias gradient: the tensor's gradient is then dz rather than dy from the
 // start.
+//
+// With bfloat16 products, x, the weights and dz are read as bfloat16: hidden tensors hold nothing else
+// (Tensor::bf16); what comes from or goes to other ops in float32 is rounded here. The weights' copy is made
+// by whoever changes them.
 #pragma once
 
 #include "backend/cuda/cuda_context.h"
@@ -21,7 +25,11 @@ class LinearCuda : public Op {
   void finish_gradient_of(LinearCuda* producer);
   void forward(const Batch& batch) override;
   void backward(const Batch& batch) override;
-  const char* implementation() const override { return N_ == 1 ? "cuda" : "cuda-mma"; }
+  void parameters_changed() override;
+  // Where updates must leave the weights' bfloat16 copy, laid out like the weights; null where none is
+  // needed.
+  Bf16* rounded_weight() const { return rounded_weight_.as<Bf16>(); }
+  const char* implementation() const override;
 
  private:
   void forward_one(int32_t B);
@@ -32,6 +40,11 @@ class LinearCuda : public Op {
   void weight_gradient(int32_t B);
   // How the blocks' parts become the bias gradient; nothing without a bias.
   PartialSum bias_sum(int64_t ld, int32_t parts) const;
+  void round(Bf16* out, const float* in, int64_t count);
+  // What products read.
+  const void* product_weight() const { return bf16_ ? rounded_weight_.data() : weight_->value; }
+  const void* product_x() const;
+  const void* product_dz() const;
   void sum_parts(std::initializer_list<PartialSum> sums);
 
   CudaOpContext context_;
@@ -41,14 +54,16 @@ class LinearCuda : public Op {
   bool relu_;
   Tensor* y_;
   int32_t K_, N_;
-  CudaFunctionHandle dot_rows_, outer_rows_, mask_and_sum_, sum_partials_;
+  bool bf16_;  // products take bfloat16
+  CudaFunctionHandle dot_rows_, outer_rows_, mask_and_sum_, sum_partials_, round_rows_;
   CudaGemm forward_, dx_, dw_;
   LinearCuda* producer_ = nullptr;  // whose gradient this layer finishes
   bool finished_by_consumer_ = false;
   CudaMemory bias_parts_;  // [bias_part_count_, bias_parts_ld_]
   int64_t bias_parts_ld_;
-  int32_t bias_part_count_ = 0;  // of the step that is being queued
-  CudaMemory weight_parts_;      // N = 1: [blocks of rows, ld]; otherwise the splits of dW
+  int32_t bias_part_count_ = 0;                         // of the step that is being queued
+  CudaMemory rounded_x_, rounded_weight_, rounded_dz_;  // bfloat16 copies, where needed
+  CudaMemory weight_parts_;  // N = 1: [blocks of rows, ld]; otherwise the splits of dW
 };
 
 }  // namespace pss

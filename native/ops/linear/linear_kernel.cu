@@ -1,50 +1,30 @@
-// What a layer needs beside matrix products: see linear.h for the formulas.
+// What a layer needs beside matrix products: see linear.h for the formulas. Each sum is float32; x, dx and y
+// are float32 or bfloat16 (below e bytes an element).
 //
-//   dot_rows      one warp a row; lanes take four floats at a time, then a fixed tree. 4*K bytes a row.
+//   dot_rows      one warp a row; lanes take four elements at a time, then a fixed tree. e*K bytes a row.
 //   outer_rows    blocks of 64 rows by 128 columns: dx, and partial sums of dW (and of dx, where that is
 //   another
-//                 layer's bias gradient). 12*K bytes a row at most.
-//   mask_and_sum  the same blocks: dy masked in place, and its partial column sums. 12*N bytes a row.
-//   sum_partials  one thread an element, parts in order.
+//                 layer's bias gradient). 2*e*K bytes a row at most.
+//   mask_and_sum  the same blocks: dy masked, in place or rounded, and its partial column sums. 12*N bytes a
+//   row at most. sum_partials  one thread an element, parts in order. round_rows    float32 to bfloat16, four
+//   elements a thread: 6 bytes an element.
 // Warps of a block take every eighth row; their sums are added in order: the same bits every time.
+#include "backend/cuda/quad.cuh"
 #include "ops/linear/linear_kernel.h"
 
 namespace {
 
+using pss::add4;
+using pss::Bf16;
 using pss::kLinearColumns;
 using pss::kLinearRows;
 using pss::kLinearThreads;
+using pss::load4;
+using pss::masked;
+using pss::store4;
 
 constexpr unsigned kFull = 0xffffffffu;
 constexpr int kWarps = kLinearThreads / 32;
-
-__device__ float4 load4(const float* from) {
-  return *reinterpret_cast<const float4*>(from);
-}
-
-__device__ void add4(float4& to, const float4& value) {
-  to.x += value.x;
-  to.y += value.y;
-  to.z += value.z;
-  to.w += value.w;
-}
-
-__device__ float4 masked(const float4& value, const float4& by) {
-  return {by.x > 0 ? value.x : 0, by.y > 0 ? value.y : 0, by.z > 0 ? value.z : 0, by.w > 0 ? value.w : 0};
-}
-
-// Stores the first min(4, left) floats.
-__device__ void store4(float* to, const float4& value, int left) {
-  if (left >= 4) {
-    *reinterpret_cast<float4*>(to) = value;
-    return;
-  }
-  const float values[3] = {value.x, value.y, value.z};
-#pragma unroll
-  for (int i = 0; i < 3; i++) {
-    if (i < left) to[i] = values[i];
-  }
-}
 
 // Adds the warps' column sums in order and stores columns [column, n) of this block's row of `partials`.
 __device__ void store_column_sums(float* partials, int64_t ld, const float4& sum, int n) {
@@ -60,14 +40,13 @@ __device__ void store_column_sums(float* partials, int64_t ld, const float4& sum
   if (column < n) store4(partials + blockIdx.y * ld + column, total, n - column);
 }
 
-}  // namespace
-
-extern "C" __global__ void __launch_bounds__(kLinearThreads) dot_rows(const pss::DotRowsArguments a) {
+template <typename Element>
+__device__ void dot_rows(const pss::DotRowsArguments& a) {
   const int b = blockIdx.x * kWarps + threadIdx.x / 32, lane = threadIdx.x % 32;
   if (b >= a.B) return;
   float sum = 0;
   for (int k = 4 * lane; k < a.K; k += 128) {
-    const float4 x = load4(a.x + b * a.x_ld + k), w = load4(a.weights + k);
+    const float4 x = load4(static_cast<const Element*>(a.x) + b * a.x_ld + k), w = load4(a.weights + k);
     sum = fmaf(x.x, w.x, sum);
     sum = fmaf(x.y, w.y, sum);
     sum = fmaf(x.z, w.z, sum);
@@ -79,7 +58,8 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) dot_rows(const pss:
   a.y[b] = a.relu && sum < 0 ? 0 : sum;
 }
 
-extern "C" __global__ void __launch_bounds__(kLinearThreads) outer_rows(const pss::OuterRowsArguments a) {
+template <typename Element>
+__device__ void outer_rows(const pss::OuterRowsArguments& a) {
   const int warp = threadIdx.x / 32;
   const int column = blockIdx.x * kLinearColumns + 4 * (threadIdx.x % 32);
   const int first = blockIdx.y * kLinearRows, last = min(a.B, first + kLinearRows);
@@ -91,12 +71,12 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) outer_rows(const ps
     const float d = a.y && !(a.y[b] > 0) ? 0 : a.dy[b];
     db += d;
     if (!inside) continue;
-    const float4 x = load4(a.x + b * a.x_ld + column);
+    const float4 x = load4(static_cast<const Element*>(a.x) + b * a.x_ld + column);
     dw = {fmaf(d, x.x, dw.x), fmaf(d, x.y, dw.y), fmaf(d, x.z, dw.z), fmaf(d, x.w, dw.w)};
     if (!a.dx) continue;
     float4 dx = {d * w.x, d * w.y, d * w.z, d * w.w};
     if (a.mask_dx) dx = masked(dx, x);
-    store4(a.dx + b * a.x_ld + column, dx, a.K - column);
+    store4(static_cast<Element*>(a.dx) + b * a.x_ld + column, dx, a.K - column);
     add4(dx_sum, dx);
   }
   store_column_sums(a.dw_partials, a.partials_ld, dw, a.K);
@@ -111,6 +91,17 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) outer_rows(const ps
   a.db_partials[blockIdx.y] = total;
 }
 
+}  // namespace
+
+#define PSS_LINEAR_KERNEL(name, Arguments, element, Element)                                         \
+  extern "C" __global__ void __launch_bounds__(kLinearThreads) name##_##element(const Arguments a) { \
+    name<Element>(a);                                                                                \
+  }
+PSS_LINEAR_KERNEL(dot_rows, pss::DotRowsArguments, f32, float)
+PSS_LINEAR_KERNEL(dot_rows, pss::DotRowsArguments, bf16, Bf16)
+PSS_LINEAR_KERNEL(outer_rows, pss::OuterRowsArguments, f32, float)
+PSS_LINEAR_KERNEL(outer_rows, pss::OuterRowsArguments, bf16, Bf16)
+
 extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const pss::MaskAndSumArguments a) {
   const int column = blockIdx.x * kLinearColumns + 4 * (threadIdx.x % 32);
   const int first = blockIdx.y * kLinearRows, last = min(a.B, first + kLinearRows);
@@ -119,8 +110,10 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const 
     for (int b = first + static_cast<int>(threadIdx.x) / 32; b < last; b += kWarps) {
       float* at = a.dy + b * a.ld + column;
       float4 dz = load4(at);
-      if (a.y) {
-        dz = masked(dz, load4(a.y + b * a.ld + column));
+      if (a.y) dz = masked(dz, load4(a.y + b * a.ld + column));
+      if (a.rounded) {
+        store4(a.rounded + b * a.ld + column, dz, a.N - column);
+      } else if (a.y) {
         store4(at, dz, a.N - column);
       }
       add4(sum, dz);
@@ -137,4 +130,9 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads)
   float sum = 0;
   for (int part = 0; part < job.parts; part++) sum += job.partials[part * job.stride + i];
   job.out[i] = sum;
+}
+
+extern "C" __global__ void __launch_bounds__(kLinearThreads) round_rows(const pss::RoundRowsArguments a) {
+  const int64_t i = 4 * (int64_t{blockIdx.x} * kLinearThreads + threadIdx.x);
+  if (i < a.count) store4(a.out + i, load4(a.in + i), 4);
 }

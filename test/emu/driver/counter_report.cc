@@ -25,6 +25,7 @@ double ratio(u64 a, u64 b) {
 void write(std::ostream& out, const char* name, const GlobalCount& c) {
   out << ",\n    \"" << name << "\": {\"requests\": " << c.requests << ", \"lanes\": " << c.lanes
       << ", \"bytes\": " << c.bytes << ", \"sectors\": " << c.sectors
+      << ", \"distinctSectors\": " << c.distinct_sectors
       << ", \"sectorsPerRequest\": " << ratio(c.sectors, c.requests)
       << ", \"sectorUse\": " << ratio(c.bytes, c.sectors * 32) << "}";
 }
@@ -42,10 +43,14 @@ void write_counters() {
   for (auto& [name, total] : totals) {
     const Counters& c = total.counters;
     if (!c.launches) continue;
+    const u64* flops = c.flops;
     out << separator << "\n  \"" << name << "\": {\"launches\": " << c.launches
-        << ", \"threads\": " << c.threads << ", \"threadInstructions\": " << c.thread_instructions
+        << ", \"blocks\": " << c.blocks << ", \"blockThreads\": " << c.block_threads
+        << ", \"dynamicSharedBytes\": " << c.dynamic_shared_bytes << ", \"threads\": " << c.threads
+        << ", \"threadInstructions\": " << c.thread_instructions
         << ", \"warpInstructionsAtLeast\": " << c.warp_instructions << ", \"localBytes\": " << c.local_bytes
-        << ", \"seconds\": " << total.seconds;
+        << ", \"flops\": {\"f32\": " << flops[0] << ", \"f64\": " << flops[1] << ", \"tf32\": " << flops[2]
+        << ", \"f16\": " << flops[3] << "}, \"seconds\": " << total.seconds;
     write(out, "globalLoad", c.global_load);
     write(out, "globalStore", c.global_store);
     write(out, "globalAtomic", c.global_atomic);

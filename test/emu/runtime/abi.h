@@ -44,15 +44,22 @@ struct Region {
   s64 shift;
 };
 
-// Per warp instruction.
+// Floating-point operations, a multiply-add counted as two: by plain instructions on float32 and float64, and
+// by matrix instructions on TF32 and on 16-bit inputs.
+enum class FlopUnit { kF32, kF64, kTf32, kF16 };
+constexpr int kFlopUnits = 4;
+
+// Per warp instruction; distinct_sectors counts each sector once a launch.
 struct GlobalCount {
-  u64 requests, lanes, bytes, sectors;
+  u64 requests, lanes, bytes, sectors, distinct_sectors;
 };
 struct SharedCount {
   u64 requests, lanes, bytes, wavefronts, least_wavefronts;
 };
 struct Counters {
-  u64 launches, threads, thread_instructions, warp_instructions, local_bytes;
+  u64 launches, blocks, threads, thread_instructions, warp_instructions, local_bytes;
+  u64 block_threads, dynamic_shared_bytes;  // the most of a launch
+  u64 flops[kFlopUnits];
   GlobalCount global_load, global_store, global_atomic;
   SharedCount shared_load, shared_store, shared_atomic;
 };

@@ -1,6 +1,8 @@
 #include "counters.h"
 
 #include <algorithm>
+#include <array>
+#include <unordered_map>
 #include <vector>
 
 #include "internal.h"
@@ -60,6 +62,36 @@ class Records {
   std::vector<u32> slots_;  // open addressing: number of the record + 1
 };
 
+// The sectors that a launch has touched in one way: a bit each, by pages of 4096.
+class SectorSet {
+ public:
+  // Whether the sector is new.
+  bool add(u64 sector) {
+    const u64 page = sector / kPageSectors;
+    if (!recent_ || page != recent_page_) {
+      recent_ = &pages_[page];
+      recent_page_ = page;
+    }
+    u64& word = (*recent_)[sector % kPageSectors / 64];
+    const u64 bit = 1ull << sector % 64;
+    const bool fresh = !(word & bit);
+    word |= bit;
+    return fresh;
+  }
+  void clear() {
+    pages_.clear();
+    recent_ = nullptr;
+  }
+
+ private:
+  static constexpr u64 kPageSectors = 4096;
+  using Page = std::array<u64, kPageSectors / 64>;
+  std::unordered_map<u64, Page> pages_;
+  Page* recent_ = nullptr;
+  u64 recent_page_ = 0;
+};
+
+SectorSet touched[3];  // by Access
 Counters* counters = nullptr;
 std::vector<Records> records;  // by resident warp
 
@@ -111,7 +143,10 @@ void count_global(Access access, const u64* address, u32 mask, u32 bytes) {
   }
   std::sort(sectors, sectors + n);
   const u64 lanes = static_cast<u64>(__builtin_popcount(mask));
-  c.sectors += static_cast<u64>(std::unique(sectors, sectors + n) - sectors);
+  n = static_cast<u32>(std::unique(sectors, sectors + n) - sectors);
+  c.sectors += n;
+  SectorSet& set = touched[static_cast<int>(access)];
+  for (u32 i = 0; i < n; i++) c.distinct_sectors += set.add(sectors[i]);
   c.requests++, c.lanes += lanes, c.bytes += lanes * bytes;
 }
 
@@ -122,6 +157,7 @@ void start_counting(Counters* to, size_t num_warps) {
   if (!to) return;
   if (records.size() < num_warps) records.resize(num_warps);
   for (Records& r : records) r.clear();
+  for (SectorSet& set : touched) set.clear();
 }
 
 void flush_counters(const Warp& warp) {

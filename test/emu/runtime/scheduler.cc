@@ -192,7 +192,11 @@ Run::Run(const Kernel& kernel, const Grid& grid, const char* parameters, u32 num
   order_.resize(num_resident_ * num_threads_);
   for (u32 i = 0; i < order_.size(); i++) order_[i] = i;
   start_counting(counters_, num_resident_ * num_warps);
-  if (counters_) counters_->launches++, counters_->threads += num_blocks_ * num_threads_;
+  if (counters_) {
+    counters_->launches++, counters_->blocks += num_blocks_, counters_->threads += num_blocks_ * num_threads_;
+    counters_->block_threads = std::max<u64>(counters_->block_threads, num_threads_);
+    counters_->dynamic_shared_bytes = std::max<u64>(counters_->dynamic_shared_bytes, grid.dynamic_bytes);
+  }
 }
 
 void Run::start_block(size_t r, u64 number) {
@@ -282,8 +286,10 @@ void Run::add_instructions(u64 count) {
     for (u32 first = 0; first < num_threads_; first += 32) {
       u64 most = 0;
       for (u32 i = first; i < std::min(num_threads_, first + 32); i++) {
-        const u64 n = blocks_[r].threads[i].instructions;
+        const Thread& t = blocks_[r].threads[i];
+        const u64 n = t.instructions;
         counters_->thread_instructions += n;
+        for (int unit = 0; unit < kFlopUnits; unit++) counters_->flops[unit] += t.flops[unit];
         most = std::max(most, n);
       }
       counters_->warp_instructions += most;

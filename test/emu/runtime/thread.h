@@ -29,6 +29,7 @@ struct Thread {
   bool check_races;
   u32* loops;  // iteration of every loop, when counting
   u64 instructions;
+  u64 flops[kFlopUnits];
   u32 backward_branches;
   AsyncCopies* copies;
   // The scheduler's own.

@@ -1,3 +1,4 @@
+import { countFlops } from './flops.ts';
 import { Instruction } from './instruction.ts';
 import { emitCall } from './instructions/call.ts';
 import { emitterOf } from './instructions/index.ts';
@@ -168,7 +169,8 @@ export class FunctionWriter {
     const [, name = '', rest = ''] = /^([\w.:]+)\s*(.*)$/s.exec(predicated?.[3] ?? text) ?? [];
     this.trackPointers(name, rest.trim());
     const counter = this.module.counting ? 'T.instructions++; ' : '';
-    this.code.push(`${counter}${condition}{ ${this.translate(name, rest.trim())} }`);
+    const flops = this.module.counting ? countFlops(name) : '';
+    this.code.push(`${counter}${condition}{ ${flops}${this.translate(name, rest.trim())} }`);
   }
 
   private translate(name: string, rest: string): string {
