@@ -4,6 +4,7 @@ import { GraphBuilder } from '../../src/graph/graph-builder.ts';
 import type { EmbeddingAttributes } from '../../src/graph/graph-spec.ts';
 import { buildModel } from '../../src/models/build-model.ts';
 import { chooseGradient } from '../../src/models/embedding/plan-context.ts';
+import type { DataFacts } from '../../src/models/embedding-plan.ts';
 import {
   checkSameEmbedding,
   decodeModelMetadata,
@@ -101,6 +102,27 @@ test('what the data do not have is refused with a sentence', () => {
   assert.is(buildModel(testConfig(), unknown).compression, null);
   const uneven = ['embedding.kind=hash', 'embedding.chunkSize=null', 'embedding.memorySize=501'];
   assert.throws(() => buildModel(testConfig(...uneven), raw), /501 isn't a multiple of 8.*use 496/);
+});
+
+test('what a kind cannot do with the data is refused with a sentence that says what to change', () => {
+  const kind = (...sets: string[]) => ['embedding.chunkSize=null', ...sets.map((set) => `embedding.${set}`)];
+  const cases: [sets: string[], facts: DataFacts, message: RegExp][] = [
+    [kind('kind=md'), raw, /embedding\.kind: md needs contiguous ids.*--ids vocab/],
+    [kind('kind=robe', 'minRows=9'), raw, /embedding\.minRows: tables that stay full need contiguous ids/],
+    [kind('kind=md', 'memorySize=20'), vocab, /embedding\.memorySize: 20 floats are too few for kind md/],
+    [kind('kind=tt', 'memorySize=30'), vocab, /too few for kind tt.*cores of rank 1/],
+    [kind('kind=qr', 'memorySize=40'), vocab, /too few for kind qr.*two rows for each table/],
+    [
+      kind('kind=hash', 'memorySize=40', 'perTable=true'),
+      vocab,
+      /too few for kind hash.*a row for each table/,
+    ],
+    [kind('kind=robe', 'memorySize=900', 'minRows=99'), vocab, /25 tables that stay full take 4568 floats/],
+    [kind('kind=qr'), { numDense: 13, numTables: 26, ids: 'raw' }, /qr needs to know how many ids/],
+  ];
+  for (const [sets, facts, message] of cases) {
+    assert.throws(() => buildModel(testConfig(...sets), facts), message);
+  }
 });
 
 test('the gradient is dense for Adam and small shared arrays, sparse for tables and huge arrays, or as told', () => {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "backend/cuda/driver.h"
 
@@ -87,5 +88,15 @@ void copy_to_host(void* to, const void* from, size_t bytes, const CudaStream& st
 void copy_on_device(void* to, const void* from, size_t bytes, const CudaStream& stream);
 // `count` words of 32 bits.
 void fill_words(void* to, uint32_t word, size_t count, const CudaStream& stream);
+
+// Device memory that holds `values`; none for an empty list. The caller's memory is free on return.
+template <typename T>
+CudaMemory upload(const std::vector<T>& values, const CudaStream& stream) {
+  if (values.empty()) return {};
+  CudaMemory memory(values.size() * sizeof(T), stream);
+  copy_to_device(memory.data(), values.data(), values.size() * sizeof(T), stream);
+  stream.synchronize();
+  return memory;
+}
 
 }  // namespace pss

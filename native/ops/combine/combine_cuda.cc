@@ -20,9 +20,7 @@ CombineCuda::CombineCuda(const CudaOpContext& context, const CombineSpec& spec, 
   for (int64_t f = 0; f < slots_; f++) {
     columns.push_back(static_cast<int32_t>(spec.columns.empty() ? f : spec.columns[f]));
   }
-  columns_ = CudaMemory(columns.size() * sizeof(int32_t), *context.stream);
-  copy_to_device(columns_.data(), columns.data(), columns.size() * sizeof(int32_t), *context.stream);
-  context.stream->synchronize();
+  columns_ = upload(columns, *context.stream);
 }
 
 CombineArguments CombineCuda::arguments(const Batch& batch) const {

@@ -52,9 +52,11 @@ __device__ void gather_pieces(float* vectors, const InteractionInputs& a, int64_
       const uint32_t t = (base + lane) / a.by_pieces, piece = base + lane - t * pieces;
       length = min(static_cast<int>(Z), slice.floats - static_cast<int>(piece * Z));
       to = (t + 1) * a.stride + piece * Z;
-      start =
-          a.ids ? chunk_start(a.addressing, row_state(a.addressing, t, a.ids[b * T + t]), slice.chunk + piece)
-                : t * a.addressing.D + slice.first;
+      start = t * a.addressing.D + slice.first;
+      if (a.ids) {
+        const uint64_t row = row_state(a.addressing, t, id_at(a.addressing, a.ids, b, t));
+        start = chunk_start(a.addressing, row, t, slice.chunk + piece);
+      }
     }
     const uint32_t rest = min(32u, end - base);
     for (uint32_t step = 0; step < rest; step += at_once) {

@@ -2,39 +2,56 @@
 #pragma once
 
 #include "ops/embedding/addressing_kernel.h"
+#include "ops/embedding/mix64.h"
 
 namespace pss {
 
 constexpr unsigned kWholeWarp = 0xffffffffu;
-constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;
 constexpr uint64_t kApdP = 2038074743, kApdA = 871205356, kApdB = 1825252241, kApdC = 634329019;
 
-__device__ inline uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
 // floor(h * range / 2^64) for range < 2^32, from two 32 x 32 bit products.
-__device__ inline uint32_t multiply_high(uint64_t h, uint64_t range) {
+__device__ inline uint32_t place_of(uint64_t h, uint64_t range) {
   const uint64_t factor = static_cast<uint32_t>(range);
   return static_cast<uint32_t>(
       ((static_cast<uint32_t>(h) * factor >> 32) + static_cast<uint32_t>(h >> 32) * factor) >> 32);
 }
 
+__device__ inline uint32_t id_column(const AddressingArguments& a, uint32_t t) {
+  return a.columns ? a.columns[t] : t;
+}
+
+// The id that table t looks up for sample b.
+__device__ inline uint32_t id_at(const AddressingArguments& a, const uint32_t* ids, int64_t b, uint32_t t) {
+  return ids[b * a.id_columns + id_column(a, t)];
+}
+
 // What the chunks of one embedding share.
 __device__ inline uint64_t row_state(const AddressingArguments& a, uint32_t t, uint32_t id) {
+  if (a.rules && a.rules[t * a.chunks].divisor > 0) return id;
   // A table's key is cheaper made again than read.
-  if (a.rule == StartRule::kMix64) return mix(mix(a.hash_seed + (t + uint64_t{1}) * kGolden) ^ id);
+  if (a.rule == StartRule::kMix64) return mix64(mix64_table_key(a.hash_seed, id_column(a, t)) ^ id);
   const uint64_t row = uint64_t{a.row_offsets[t]} + id;
   return a.rule == StartRule::kRow ? row : row * kApdA + kApdC;
 }
 
-__device__ inline uint32_t chunk_start(const AddressingArguments& a, uint64_t row, uint32_t c) {
-  if (a.rule == StartRule::kMix64) return multiply_high(mix(row + (c + uint64_t{1}) * kGolden), a.range);
+__device__ inline uint32_t chunk_start(const AddressingArguments& a, uint64_t row, uint32_t t, uint32_t c) {
+  uint64_t range = a.range;
+  uint32_t base = 0;
+  if (a.rules) {
+    const ChunkRule rule = a.rules[t * a.chunks + c];
+    if (rule.divisor > 0) {
+      const uint32_t digit = static_cast<uint32_t>(row) / rule.divisor;
+      return rule.base + (rule.range ? digit % rule.range : digit) * rule.stride;
+    }
+    range = rule.range;
+    base = rule.base;
+  }
+  if (a.rule == StartRule::kMix64) {
+    return base + place_of(mix64(row + (c + uint64_t{1}) * kGolden), range);
+  }
   if (a.rule == StartRule::kRow) return static_cast<uint32_t>(row);
   // Both remainders are products with reciprocals: of a constant, and of `range` by way of a fraction.
-  return multiply_high(a.reciprocal * ((row + c * kApdB) % kApdP), a.range);
+  return place_of(a.reciprocal * ((row + c * kApdB) % kApdP), range);
 }
 
 struct Chunk {
@@ -63,7 +80,8 @@ __device__ inline Chunk chunk_place(const ChunkList& a, uint32_t k) {
 __device__ inline Chunk locate_chunk(const ChunkList& a, uint32_t k) {
   uint32_t embedding, t, c;
   Chunk chunk = chunk_place(a, k, embedding, t, c);
-  chunk.start = chunk_start(a.addressing, row_state(a.addressing, t, a.ids[embedding]), c);
+  const uint32_t id = id_at(a.addressing, a.ids, embedding / a.by_tables, t);
+  chunk.start = chunk_start(a.addressing, row_state(a.addressing, t, id), t, c);
   return chunk;
 }
 

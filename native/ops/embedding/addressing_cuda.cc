@@ -11,6 +11,21 @@ StartRule start_rule(const Addressing& addressing) {
   return addressing.hash == HashFamily::kApd10 ? StartRule::kApd10 : StartRule::kMix64;
 }
 
+// A rule for every chunk; none where all are hashed over one array, or all rows are numbered throughout.
+std::vector<ChunkRule> chunk_rules(const Addressing& a) {
+  std::vector<ChunkRule> rules;
+  if (a.ranges.empty() && a.numbered.empty()) return rules;
+  for (int64_t k = 0; k < a.T * a.chunks; k++) {
+    const bool own = !a.ranges.empty();
+    rules.push_back({own ? a.bases[k] : 0, 0, 1, static_cast<uint32_t>(own ? a.ranges[k] : a.range)});
+  }
+  for (const NumberedChunk& chunk : a.numbered) {
+    rules[chunk.table * a.chunks + chunk.chunk] = {chunk.base, chunk.divisor, chunk.stride,
+                                                   static_cast<uint32_t>(chunk.rows)};
+  }
+  return rules;
+}
+
 }  // namespace
 
 int lanes_log2(int64_t count) {
@@ -28,13 +43,14 @@ AddressingCuda::AddressingCuda(const CudaOpContext& context, const Addressing& a
   }
   const StartRule rule = start_rule(addressing);
   if (rule != StartRule::kMix64) {
-    const std::vector<uint32_t> offsets(addressing.row_offsets.begin(), addressing.row_offsets.end());
-    const size_t bytes = offsets.size() * sizeof(uint32_t);
-    row_offsets_ = CudaMemory(bytes, *context.stream);
-    copy_to_device(row_offsets_.data(), offsets.data(), bytes, *context.stream);
-    context.stream->synchronize();
+    row_offsets_ = upload(std::vector<uint32_t>(addressing.row_offsets.begin(), addressing.row_offsets.end()),
+                          *context.stream);
   }
+  rules_ = upload(chunk_rules(addressing), *context.stream);
+  columns_ = upload(addressing.columns, *context.stream);
   arguments_ = {row_offsets_.as<uint32_t>(),
+                rules_.as<ChunkRule>(),
+                columns_.as<int32_t>(),
                 addressing.hash_seed,
                 addressing.range,
                 addressing.reciprocal,
@@ -43,6 +59,7 @@ AddressingCuda::AddressingCuda(const CudaOpContext& context, const Addressing& a
                 static_cast<int32_t>(addressing.D),
                 static_cast<int32_t>(addressing.Z),
                 static_cast<int32_t>(addressing.chunks),
+                static_cast<int32_t>(addressing.id_columns),
                 static_cast<int32_t>(addressing.unit)};
 }
 

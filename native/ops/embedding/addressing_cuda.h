@@ -20,7 +20,7 @@ class AddressingCuda {
   ChunkList list(const uint32_t* ids, int64_t B, int64_t ld, int floats) const;
 
  private:
-  CudaMemory row_offsets_;
+  CudaMemory row_offsets_, rules_, columns_;
   AddressingArguments arguments_;
 };
 

@@ -13,10 +13,7 @@ JoinSlotsCuda::JoinSlotsCuda(const CudaOpContext& context, const JoinSpec& spec,
       join_(context.device->kernel("join_slots_kernel", "join_slots")),
       part_(context.device->kernel("join_slots_kernel", "part_slots")) {
   check_join(spec, inputs_, *out_);
-  const std::vector<int32_t> places(spec.places.begin(), spec.places.end());
-  places_ = CudaMemory(places.size() * sizeof(int32_t), *context.stream);
-  copy_to_device(places_.data(), places.data(), places.size() * sizeof(int32_t), *context.stream);
-  context.stream->synchronize();
+  places_ = upload(std::vector<int32_t>(spec.places.begin(), spec.places.end()), *context.stream);
 }
 
 void JoinSlotsCuda::copy(CudaFunctionHandle kernel, float* Tensor::* side, int64_t B) {

@@ -15,9 +15,7 @@ ProjectionCuda::ProjectionCuda(const CudaOpContext& context, std::vector<const P
   gradient_ = kernel("projection_gradient");
   std::vector<ProjectionWeight> list;
   for (const Parameter* weight : weights) list.push_back({weight->value, weight->gradient, weight->ld});
-  weights_ = CudaMemory(list.size() * sizeof(ProjectionWeight), *context.stream);
-  copy_to_device(weights_.data(), list.data(), list.size() * sizeof(ProjectionWeight), *context.stream);
-  context.stream->synchronize();
+  weights_ = upload(list, *context.stream);
   packed_ = CudaMemory(list.size() * static_cast<size_t>(in->shape[1] * out->shape[1]) * sizeof(float),
                        *context.stream);
 }

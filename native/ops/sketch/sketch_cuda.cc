@@ -16,9 +16,7 @@ SketchCuda::SketchCuda(const CudaOpContext& context, const SketchSpec& spec, int
   check_sketch(spec, id_columns, *memory, *out);
   std::vector<int32_t> columns(spec.columns.begin(), spec.columns.end());
   for (int64_t f = 0; spec.columns.empty() && f < id_columns; f++) columns.push_back(static_cast<int32_t>(f));
-  columns_ = CudaMemory(columns.size() * sizeof(int32_t), *context.stream);
-  copy_to_device(columns_.data(), columns.data(), columns.size() * sizeof(int32_t), *context.stream);
-  context.stream->synchronize();
+  columns_ = upload(columns, *context.stream);
 }
 
 SketchArguments SketchCuda::arguments(const Batch& batch) const {
