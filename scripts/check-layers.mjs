@@ -41,6 +41,7 @@ const TYPESCRIPT = {
   report: ['run-log', 'sweep', 'plot', 'format'],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
   theory: ['addon', 'checkpoint', 'models', 'graph', 'manifest', 'random'],
+  inspect: ['addon', 'reader', 'models', 'graph', 'manifest'],
   plot: [],
   cli: [
     'prepare',
@@ -50,6 +51,7 @@ const TYPESCRIPT = {
     'sweep',
     'train',
     'bench',
+    'inspect',
     'theory',
     'plot',
     'reader',

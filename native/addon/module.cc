@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "addon/chunks_binding.h"
 #include "addon/criteo_binding.h"
 #include "addon/engine_binding.h"
 #include "addon/machine_binding.h"
@@ -11,6 +12,7 @@ namespace {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   pss::init_engine(env, exports);
   pss::init_machine(env, exports);
+  pss::init_chunks(env, exports);
   pss::addon::register_criteo(env, exports);
   pss::addon::register_vocabulary(env, exports);
   pss::addon::register_synth(env, exports);

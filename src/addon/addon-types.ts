@@ -37,6 +37,12 @@ export interface Addon {
     chunkFloats: number,
     chunks: number,
   ) => ChunkRates;
+  /**
+   * Where lookups of an embedding node read.
+   * @param ids [B, id columns of the graph]
+   * @throws ERR_ID_RANGE when an id is beyond its table
+   */
+  readonly chunkStarts: (graph: GraphSpec, node: string, ids: Uint32Array) => ChunkStarts;
 }
 
 export interface ChunkRates {
@@ -44,6 +50,15 @@ export interface ChunkRates {
   readonly gatherNs: number;
   /** To read a chunk in sequence and add it to the floats anywhere. */
   readonly updateNs: number;
+}
+
+/** Chunk c of table t in row b is floats from `starts[(b·T + t)·chunks + c]·unit` on. */
+export interface ChunkStarts {
+  readonly unit: number;
+  /** Chunks of one embedding. */
+  readonly chunks: number;
+  /** [B, T, chunks], T counting the node's tables. */
+  readonly starts: Uint32Array;
 }
 
 export interface OptimizerSpec {

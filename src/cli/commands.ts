@@ -53,6 +53,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./bench.ts')).registerBench,
   },
   {
+    name: 'inspect',
+    summary: 'Show how the ids of a model share its array',
+    load: async () => (await import('./inspect.ts')).registerInspect,
+  },
+  {
     name: 'sketch',
     summary: 'Compress a trained table with every method and measure what is lost',
     load: async () => (await import('./sketch.ts')).registerSketch,

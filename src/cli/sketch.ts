@@ -11,7 +11,7 @@ import { type SketchReport, type SketchResult, sketchTable } from '../theory/ske
 import { seriesName, sketchPlot } from '../theory/sketch-plot.ts';
 import { TableFile } from '../theory/table.ts';
 import { modelFile } from '../train/trained-model.ts';
-import { createOutput } from './output.ts';
+import { createOutput, type Progress } from './output.ts';
 import { anyNumber, exampleHelp, numberList, type SharedOptions, wholeNumber } from './shared-options.ts';
 import { formatTable } from './text-table.ts';
 
@@ -41,7 +41,7 @@ export function registerSketch(program: Command): void {
     .option('--tensor <name>', 'which table of the file, e.g. embedding.2.weight')
     .option(
       '--method <names>',
-      `${METHODS.join(', ')}; robe takes a chunk size, as in robe:8 (default: all)`,
+      `${METHODS.join(', ')} (default: all); sparse:8 has 8 non-zeros, robe:8 chunks of 8, memories:4 four of them`,
       nameList,
     )
     .option(
@@ -68,16 +68,19 @@ async function runSketch(path: string, options: SketchOptions): Promise<void> {
   checkOptions(options);
   const file = await modelFile(path, output.warn);
   const table = await TableFile.open(file, options.tensor);
-  const progress = output.progress({ title: 'Sketching', unit: 'sketches' });
+  let progress: Progress | undefined;
   try {
     const methods = options.method ?? METHODS;
     const memorySizes = sizesInFloats(options, table);
     const report = await sketchTable(
       loadAddon(),
       { table, methods, memorySizes, seed, delta, threads },
-      (done, _total, note) => progress.update(done, note),
+      (done, total, note) => {
+        progress ??= output.progress({ title: 'Sketching', total, unit: 'sketches' });
+        progress.update(done, note);
+      },
     );
-    progress.stop();
+    progress?.stop();
     const named = { file, tensor: table.tensor, dtype: table.dtype, ...report };
     output.result(options.json ? JSON.stringify(named) : describe(table, report));
     if (plot !== undefined) {
@@ -89,7 +92,7 @@ async function runSketch(path: string, options: SketchOptions): Promise<void> {
       output.info(`The plot is in ${plot}`);
     }
   } finally {
-    progress.stop();
+    progress?.stop();
     await table.close();
   }
 }

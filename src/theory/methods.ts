@@ -20,6 +20,12 @@ interface MethodKind {
 }
 
 const KINDS: Readonly<Record<string, MethodKind>> = {
+  gaussian: { method: (dim) => jlt({ sketch: 'gaussian' }, dim) },
+  achlioptas: { method: (dim) => jlt({ sketch: 'achlioptas' }, dim) },
+  sparse: {
+    parameter: 'number of non-zeros',
+    method: (dim, nonZeros = 4) => jlt({ sketch: 'sparse', nonZeros }, nonZeros * dim),
+  },
   hash: { method: (dim) => ({ embedding: { kind: 'hash' }, unit: dim, readsOne: true }) },
   robe: {
     parameter: 'chunk size',
@@ -30,7 +36,22 @@ const KINDS: Readonly<Record<string, MethodKind>> = {
     }),
   },
   hashednet: { method: () => ({ embedding: { kind: 'hashednet' }, unit: 1, readsOne: true }) },
+  qr: {
+    method: () => ({ embedding: { kind: 'qr', operation: 'concat' }, unit: 1, readsOne: true }),
+  },
+  memories: {
+    parameter: 'number of memories',
+    method: (dim, memories = 2) => ({
+      embedding: { kind: 'qr', operation: 'concat', memories },
+      unit: dim,
+      readsOne: true,
+    }),
+  },
 };
+
+function jlt(choice: Readonly<Record<string, string | number>>, unit: number): Omit<Method, 'name'> {
+  return { embedding: { kind: 'jlt', ...choice }, unit, readsOne: false };
+}
 
 /** Every method, with its own parameter's default. */
 export const METHODS = Object.keys(KINDS);

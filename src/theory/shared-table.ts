@@ -12,7 +12,7 @@ export interface SharedTableRequest {
   readonly method: Method;
   readonly rows: number;
   readonly dim: number;
-  /** |M| in floats, a multiple of the method's unit. */
+  /** Most floats of M, a multiple of the method's unit. */
   readonly memorySize: number;
   readonly seed: number;
   readonly threads: number;
@@ -29,6 +29,8 @@ export class SharedTable {
   readonly #request: SharedTableRequest;
   readonly #graph: GraphSpec;
   readonly #options: EngineOptions;
+  /** Name of the tensor of looked-up rows. */
+  readonly #slots: string;
   /** |M| in floats. */
   readonly memorySize: number;
 
@@ -38,6 +40,7 @@ export class SharedTable {
     this.#addon = addon;
     this.#request = request;
     this.#graph = lookupGraph(request);
+    this.#slots = this.#graph.tensors[this.#graph.logits]?.name as string;
     this.#options = {
       batchSize: blockRows,
       threads,
@@ -89,7 +92,7 @@ export class SharedTable {
       for (const [name, values] of memory) await engine.write(name, 0, Float32Array.from(values));
       await use(async (first, count) => {
         const { values } = await this.#trace(engine, first, new Float32Array(count * this.#request.dim));
-        return values[SLOTS] as Float32Array;
+        return values[this.#slots] as Float32Array;
       });
     });
   }
@@ -122,8 +125,6 @@ export class SharedTable {
     }
   }
 }
-
-const SLOTS = 'embedding';
 
 /** Ids of one table → its rows. */
 function lookupGraph({ method, rows, dim, memorySize, seed }: SharedTableRequest): GraphSpec {

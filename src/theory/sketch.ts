@@ -1,6 +1,6 @@
 import type { Addon } from '../addon/addon-types.ts';
 import { UsageError } from '../errors.ts';
-import { gaussianMacroEpsilon, macroEpsilon, microEpsilon } from './bounds.ts';
+import { gaussianMacroEpsilon, gaussianMicroEpsilon, macroEpsilon, microEpsilon } from './bounds.ts';
 import { type MacroErrors, MacroMeter } from './macro-error.ts';
 import { type Method, parseMethod } from './methods.ts';
 import { ImportanceBins, type MicroErrors, MicroMeter } from './micro-error.ts';
@@ -45,6 +45,8 @@ export interface SketchBounds {
   readonly macroGaussian: number;
   /** Theorem 7 for each bin of `micro`, at its smallest importance. */
   readonly micro: readonly (number | null)[];
+  /** The same for a Gaussian S. */
+  readonly microGaussian: readonly (number | null)[];
 }
 
 export interface SketchReport {
@@ -66,7 +68,7 @@ const BLOCK_FLOATS = 1 << 20;
 /**
  * Compresses a trained table with every method to every size, and measures what is lost.
  * Reads the table twice for each of them, and once before.
- * @param onProgress floats of tables worked on so far, and of how many
+ * @param onProgress sketches done, of how many, and which is being made
  * @throws UsageError ERR_USAGE for methods and sizes that can't be; PssError ERR_TABLE for a table that can't be compressed
  */
 export async function sketchTable(
@@ -146,9 +148,17 @@ async function measure(
     bounds: {
       macro: macroEpsilon(memoryRows, dim, delta) ?? null,
       macroGaussian: gaussianMacroEpsilon(memoryRows, dim, delta),
-      micro: micro.map(({ rhoAbove }) => microEpsilon(memoryRows, rows, dim, delta, rhoAbove) ?? null),
+      micro: micro.map(({ rhoAbove }) => finite(microEpsilon(memoryRows, rows, dim, delta, rhoAbove))),
+      microGaussian: micro.map(({ rhoAbove }) =>
+        finite(gaussianMicroEpsilon(memoryRows, rows, dim, delta, rhoAbove)),
+      ),
     },
   };
+}
+
+/** Nothing is promised of the last bin, which has rows of any small importance. */
+function finite(epsilon: number | undefined): number | null {
+  return epsilon !== undefined && Number.isFinite(epsilon) ? epsilon : null;
 }
 
 /** cross[a, b] += Σ_i Ê[i, a]·E[i, b]: xᵀ·cross·y is ⟨Êx, Ey⟩. */

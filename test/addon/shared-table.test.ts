@@ -6,6 +6,7 @@ import { type Memory, SharedTable } from '../../src/theory/shared-table.ts';
 import { sketchTable } from '../../src/theory/sketch.ts';
 import { largestDifference } from '../helpers/float-error.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
+import { sketchEntry } from '../helpers/sketch-matrix.ts';
 import { memoryTable, multiply } from '../helpers/tables.ts';
 
 const test = suite('shared table');
@@ -22,6 +23,11 @@ const CASES: readonly Case[] = [
   { name: 'hash', memorySize: 10 * DIM },
   { name: 'robe:4', memorySize: 53 },
   { name: 'hashednet', memorySize: 31 },
+  { name: 'qr', memorySize: 42 },
+  { name: 'memories:3', memorySize: 48 },
+  { name: 'gaussian', memorySize: 10 * DIM },
+  { name: 'achlioptas', memorySize: 10 * DIM },
+  { name: 'sparse:2', memorySize: 10 * DIM },
 ];
 
 function sharedTable({ name, memorySize }: Case): SharedTable {
@@ -34,11 +40,17 @@ function sharedTable({ name, memorySize }: Case): SharedTable {
 async function matrixOf(shared: SharedTable): Promise<Float64Array> {
   const a = new Float64Array(ROWS * DIM * shared.memorySize);
   const zeros = await shared.transposed(memoryTable(new Float32Array(ROWS * DIM), DIM).blocks(16));
-  const [name] = zeros.keys();
   for (let column = 0; column < shared.memorySize; column++) {
-    const memory = new Float64Array(shared.memorySize);
-    memory[column] = 1;
-    await shared.withMemory(new Map([[name as string, memory]]), async (lookUp) => {
+    let left = column;
+    const memory = new Map(
+      [...zeros].map(([name, { length }]) => {
+        const values = new Float64Array(length);
+        if (left >= 0 && left < length) values[left] = 1;
+        left -= length;
+        return [name, values];
+      }),
+    );
+    await shared.withMemory(memory, async (lookUp) => {
       for (let first = 0; first < ROWS; first += 16) {
         const rows = await lookUp(first, Math.min(16, ROWS - first));
         rows.forEach((value, j) => {
@@ -60,7 +72,7 @@ function transpose(a: Float64Array, rows: number, columns: number): Float64Array
 }
 
 for (const each of CASES) {
-  test(`${each.name}: the sketch is Aᵀ·E, and the mean is the M whose table is nearest to E`, async () => {
+  test(`${each.name}: the sketch is Aᵀ·E, and a mean is the M whose table is nearest to E`, async () => {
     const shared = sharedTable(each);
     assert.is(shared.memorySize, each.memorySize);
     const a = await matrixOf(shared);
@@ -71,6 +83,8 @@ for (const each of CASES) {
     const sketch = await shared.transposed(memoryTable(exact, DIM).blocks(16));
     // Sums of at most 40 values below 1 in float32.
     assert.ok(largestDifference(joined(sketch), product(at, exact)) < 1e-5);
+    if (!parseMethod(each.name, DIM).readsOne) return;
+    assert.ok(a.every((entry) => entry === 0 || entry === 1));
     const mean = joined(await shared.mean(sketch));
     const rest = product(a, mean).map((value, i) => value - (exact[i] as number));
     // The gradient of the squared distance, which vanishes at the nearest M.
@@ -78,18 +92,49 @@ for (const each of CASES) {
   });
 }
 
+for (const name of ['gaussian', 'achlioptas'] as const) {
+  test(`${name}: S is its definition bit for bit, a column an id and the same for each component`, async () => {
+    const k = 10;
+    const a = await matrixOf(sharedTable({ name, memorySize: k * DIM }));
+    for (let i = 0; i < ROWS * DIM; i++) {
+      for (let m = 0; m < k * DIM; m++) {
+        const entry =
+          i % DIM === m % DIM ? sketchEntry(name, 3, k, Math.floor(m / DIM), 0, Math.floor(i / DIM)) : 0;
+        assert.is(a[i * k * DIM + m], entry === 0 ? 0 : entry, `${i} ${m}`);
+      }
+    }
+  });
+}
+
+test('sparse: a column has one entry of ±1/√s in each of s blocks of rows', async () => {
+  const [k, nonZeros] = [10, 2];
+  const a = await matrixOf(sharedTable({ name: `sparse:${nonZeros}`, memorySize: k * DIM }));
+  const signs = new Set<number>();
+  for (let id = 0; id < ROWS; id++) {
+    for (let block = 0; block < nonZeros; block++) {
+      const entries = Array.from({ length: k / nonZeros }, (_, r) => {
+        const row = (block * k) / nonZeros + r;
+        return a[id * DIM * k * DIM + row * DIM] as number;
+      }).filter((entry) => entry !== 0);
+      assert.equal(entries.map(Math.abs), [Math.fround(1 / Math.sqrt(nonZeros))]);
+      signs.add(Math.sign(entries[0] as number));
+    }
+  }
+  assert.is(signs.size, 2);
+});
+
 test('results are the same for any number of threads', async () => {
   const exact = new SeededRandom(seed).floats(ROWS * DIM);
   const request = {
     table: memoryTable(exact, DIM),
-    methods: ['hash', 'robe:4'],
-    memorySizes: [60, 120],
+    methods: ['hash', 'robe:4', 'gaussian', 'sparse'],
+    memorySizes: [72, 120],
     seed: 3,
     delta: 0.01,
   };
   const one = await sketchTable(loadAddon(), { ...request, threads: 1 });
   assert.equal(await sketchTable(loadAddon(), { ...request, threads: 2 }), one);
-  assert.is(one.results.length, 8);
+  assert.is(one.results.length, 12);
 });
 
 test.run();
