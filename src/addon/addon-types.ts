@@ -21,6 +21,11 @@ export interface Addon {
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
+   * GPU number `index`, once it is sure that this build's kernels run on it.
+   * @throws ERR_CUDA in one sentence when the build has no kernels, or there is no driver, no such GPU, or no kernel for it
+   */
+  readonly findGpu: (index: number) => GpuInfo;
+  /**
    * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
    * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
    * @param precision of the factors, `f32` unless said; sums are float32
@@ -194,6 +199,16 @@ export interface EngineDescription {
   readonly stateBytes: number;
   readonly activationBytes: number;
   readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
+}
+
+export interface GpuInfo {
+  readonly name: string;
+  /** As in `8.0`. */
+  readonly computeCapability: string;
+  readonly memoryBytes: number;
+  readonly multiprocessors: number;
+  /** The driver's file. */
+  readonly driver: string;
 }
 
 export interface MachineInfo {

@@ -1,4 +1,4 @@
-import type { Addon, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import type { Addon, EngineOptions, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
 import type { BenchCase } from './cases.ts';
 import { flopsPerSample } from './flops.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
@@ -8,7 +8,8 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
-  readonly device: 'cpu';
+  /** `cpu` or `cuda:N`. */
+  readonly device: string;
   readonly precision: string;
   readonly threads: number;
   readonly memorySize: number;
@@ -27,6 +28,18 @@ export interface BenchRow {
   readonly parts: Readonly<Record<string, number>>;
 }
 
+/** A row of a step: on a GPU, whose peak isn't measured here, there is no roofline. */
+export interface StepRow extends Omit<BenchRow, 'rooflineMs' | 'rooflineFraction'> {
+  readonly rooflineMs: number | null;
+  readonly rooflineFraction: number | null;
+}
+
+/** Where to run, as `resolveDevice` gives it. */
+export interface BenchDevice {
+  readonly device: string;
+  readonly options: Pick<EngineOptions, 'device' | 'deviceIndex'>;
+}
+
 /** Different batches, so that M isn't looked up at the same places again and again. */
 const BATCHES = 4;
 /** A sample runs at least this many rows, so that short steps aren't lost in the cost of a call. */
@@ -40,9 +53,10 @@ export async function benchStep(
   addon: Addon,
   bench: 'step' | 'inference',
   benchmark: BenchCase,
+  { device, options }: BenchDevice,
   peak: Peak,
   samples: number,
-): Promise<BenchRow> {
+): Promise<StepRow> {
   const { batchSize, config, model, tableSizes } = benchmark;
   const training = bench === 'step';
   const embedding = model.graph.nodes.find(({ op }) => op === 'embedding')?.attributes;
@@ -54,6 +68,7 @@ export async function benchStep(
     isa: 'auto',
     training,
     precision: config.precision,
+    ...options,
   });
   try {
     const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;
@@ -74,11 +89,13 @@ export async function benchStep(
     const medianMs = (middle?.milliseconds ?? Number.NaN) / steps;
     const peakRate = median(taken.accepted.map((sample) => sample.peak));
     const rooflineMs =
-      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
+      options.device === 'cuda'
+        ? null
+        : (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
     return {
       bench,
       case: benchmark.name,
-      device: 'cpu',
+      device,
       precision: config.precision,
       threads: peak.threads,
       memorySize: Number(embedding?.['memorySize']),
@@ -86,7 +103,7 @@ export async function benchStep(
       medianMs,
       samplesPerSecond: (batchSize * 1000) / medianMs,
       rooflineMs,
-      rooflineFraction: rooflineMs / medianMs,
+      rooflineFraction: rooflineMs === null ? null : rooflineMs / medianMs,
       peak: peakRate,
       samples: taken.accepted.length,
       rejected: taken.rejected,

@@ -3,7 +3,9 @@ import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
-import { type BenchRow, benchStep } from '../bench/step.ts';
+import { benchStep, type StepRow } from '../bench/step.ts';
+import { resolveDevice } from '../train/device.ts';
+import { nativeEngines } from '../train/engine-factory.ts';
 import { registerEmbeddingBench } from './bench-embedding.ts';
 import { expectSamples, writeJsonLines } from './bench-output.ts';
 import { registerReaderBench } from './bench-reader.ts';
@@ -15,6 +17,7 @@ interface BenchOptions extends SharedOptions {
   readonly memorySize?: number;
   readonly gradient?: string;
   readonly precision?: string;
+  readonly device?: string;
   readonly set: readonly string[];
   readonly threads?: number;
   readonly samples: number;
@@ -43,6 +46,7 @@ export function registerBench(program: Command): void {
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
       .addOption(new Option('--precision <p>', 'of activations and products').choices(['f32', 'bf16']))
+      .option('--device <device>', 'auto | cpu | cuda | cuda:N (default: auto)')
       .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
       .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
       .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
@@ -64,6 +68,7 @@ async function runBench(
     ...options.set,
     ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : []),
     ...(options.precision ? [`precision=${options.precision}`] : []),
+    ...(options.device ? [`device=${options.device}`] : []),
   ];
   const chosen = options.case.length > 0 ? options.case : known;
   const cases = chosen.map((each) =>
@@ -75,10 +80,11 @@ async function runBench(
   output.info(
     `Peak: ${peak.gflops.toFixed(0)} GFLOP/s of ${peak.precision} multiply-adds on ${peak.threads} threads.`,
   );
-  const rows: BenchRow[] = [];
+  const rows: StepRow[] = [];
   for (const benchmark of cases) {
-    output.info(`${benchmark.name} ...`);
-    const row = await benchStep(addon, name, benchmark, peak, options.samples);
+    const device = resolveDevice(benchmark.config.device, nativeEngines(), benchmark.model.graph);
+    output.info(`${benchmark.name} on ${device.deviceName} ...`);
+    const row = await benchStep(addon, name, benchmark, device, peak, options.samples);
     expectSamples(row);
     rows.push(row);
   }
@@ -86,7 +92,7 @@ async function runBench(
   if (options.json) writeJsonLines(options.json, rows);
 }
 
-function printRows(output: Output, rows: readonly BenchRow[]): void {
+function printRows(output: Output, rows: readonly StepRow[]): void {
   output.result(
     'case           |M|         ms/step   samples/s  peak GFLOP/s  roofline ms  of roofline  samples (rejected)',
   );
@@ -98,8 +104,8 @@ function printRows(output: Output, rows: readonly BenchRow[]): void {
         row.medianMs.toFixed(3).padStart(7),
         row.samplesPerSecond.toFixed(0).padStart(11),
         row.peak.toFixed(0).padStart(13),
-        row.rooflineMs.toFixed(3).padStart(12),
-        `${(row.rooflineFraction * 100).toFixed(1)}%`.padStart(12),
+        (row.rooflineMs?.toFixed(3) ?? '-').padStart(12),
+        (row.rooflineFraction === null ? '-' : `${(row.rooflineFraction * 100).toFixed(1)}%`).padStart(12),
         `${row.samples} (${row.rejected})`.padStart(19),
       ].join(' '),
     );

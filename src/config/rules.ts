@@ -1,6 +1,6 @@
 import { embeddingProblems, impliedChunkSize, ownKeys } from './embedding-rules.ts';
 import type { Problem } from './problems.ts';
-import type { CheckedConfig, Config } from './schema.ts';
+import type { CheckedConfig, Config, DeviceChoice } from './schema.ts';
 
 /** Fills in what follows from other keys: the name, the chunk size of kinds that have no choice, lists of one path. */
 export function resolve(checked: CheckedConfig, defaultName: string): Config {
@@ -26,7 +26,7 @@ export function resolve(checked: CheckedConfig, defaultName: string): Config {
     model: checked.model,
     optimizer: checked.optimizer,
     train: { ...train, ...(targetAuc === undefined ? {} : { targetAuc }) },
-    device: checked.device,
+    device: checked.device as DeviceChoice,
     precision: checked.precision,
     threads: checked.threads,
   };
