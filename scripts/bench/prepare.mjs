@@ -1,8 +1,9 @@
 /**
- * npm run bench:prepare [-- --rows N] [--scale N] [--memory AMOUNT] [--kills N] [--folder DIR]
+ * npm run bench:prepare [-- --rows N | --text FILE] [--scale N] [--values N] [--memory AMOUNT] [--kills N] [--folder DIR]
  *
- * Times `pss prepare` on synthetic rows beside what the system's own tools take for the same files. With --scale, rows are
- * piped in from `pss synth` instead, with dictionaries, and the most memory that was resident is measured; with --kills, a run
+ * Times `pss prepare` on synthetic rows, or those of a raw text file, beside what the system's own tools take for the same files. With --scale, rows of
+ * many-ids.mjs, with six columns of up to --values distinct ids, are piped in, with dictionaries, and the most memory that was
+ * resident is measured; with --kills, a run
  * killed that often at random moments is compared with one that wasn't. DuckDB is timed too where it is installed
  * (npm install --no-save @duckdb/node-api).
  */
@@ -22,9 +23,10 @@ const ROUNDS = 3;
 const { values: options } = parseArgs({
   options: {
     rows: { type: 'string', default: '2000000' },
+    text: { type: 'string' },
     scale: { type: 'string' },
     memory: { type: 'string', default: '2GB' },
-    profile: { type: 'string', default: 'tb' },
+    values: { type: 'string', default: '10000000' },
     kills: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
   },
@@ -46,12 +48,17 @@ function time(command) {
   return seconds;
 }
 
+/** Raw rows as text, with the same gzipped beside it, twice. */
 function makeText() {
-  const made = join(folder, 'text');
-  time(`'${PSS.join("' '")}' synth --rows ${options.rows} --profile kaggle --out '${made}' --quiet`);
   const text = join(folder, 'rows.tsv');
-  time(`cat '${made}'/* > '${text}' && rm -r '${made}' && gzip -6 -k -c '${text}' > '${text}.gz'`);
-  time(`cp '${text}.gz' '${text}.copy.gz'`);
+  if (options.text) {
+    time(`ln -s "$(realpath '${options.text}')" '${text}'`);
+  } else {
+    const made = join(folder, 'text');
+    time(`'${PSS.join("' '")}' synth --rows ${options.rows} --profile kaggle --out '${made}' --quiet`);
+    time(`cat '${made}'/* > '${text}' && rm -r '${made}'`);
+  }
+  time(`gzip -6 -c '${text}' > '${text}.gz' && cp '${text}.gz' '${text}.copy.gz'`);
   return text;
 }
 
@@ -127,19 +134,15 @@ function duckdbCases(text, gz) {
   };
 }
 
-async function measureScale(rows, { memory, profile }) {
+async function measureScale(rows, { memory, values }) {
   const out = join(folder, 'out');
   const startedAt = performance.now();
-  const synth = spawn(
-    PSS[0],
-    [PSS[1], 'synth', '--rows', String(rows), '--profile', profile, '--out', '-', '--quiet'],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const source = spawn(process.execPath, [join(import.meta.dirname, 'many-ids.mjs'), String(rows), values], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const args = ['prepare', '-', '--out', out, '--ids', 'vocab', '--memory', memory];
-  const prepare = spawn(PSS[0], [PSS[1], ...args], { stdio: [synth.stdout, 'inherit', 'inherit'] });
-  synth.stdout.destroy();
+  const prepare = spawn(PSS[0], [PSS[1], ...args], { stdio: [source.stdout, 'inherit', 'inherit'] });
+  source.stdout.destroy();
   let peak = 0;
   const timer = setInterval(() => {
     peak = Math.max(peak, peakBytes(prepare.pid));
@@ -151,7 +154,7 @@ async function measureScale(rows, { memory, profile }) {
   const ids = tableSizes.reduce((sum, size) => sum + size, 0);
   const seconds = (performance.now() - startedAt) / 1000;
   print(
-    `${rows} rows of profile ${profile} with ${ids} distinct ids, --memory ${memory}: ${seconds.toFixed(0)} s with making them`,
+    `${rows} rows with ${ids} distinct ids, --memory ${memory}: ${seconds.toFixed(0)} s with making them`,
   );
   print(`most resident memory: ${(peak / 1e6).toFixed(0)} MB`);
 }
@@ -191,10 +194,12 @@ async function measureKills(kills) {
   const duration = performance.now() - startedAt;
   const out = join(folder, 'out');
   let killed = 0;
-  for (let done = false; !done; ) {
+  for (let done = false; !done || killed < kills; ) {
+    // It ended before it could be killed as often as asked for: once more from the beginning.
+    if (done) rmSync(out, { recursive: true });
     const child = run(out, '--resume');
     const end = ended(child);
-    const timer = setTimeout(() => killed < kills && child.kill('SIGKILL'), Math.random() * duration);
+    const timer = setTimeout(() => killed < kills && child.kill('SIGKILL'), (Math.random() * duration) / 2);
     const { code, signal } = await end;
     clearTimeout(timer);
     if (signal === 'SIGKILL') killed++;

@@ -3,6 +3,8 @@ import { UsageError } from '../errors.ts';
 import { findInputs, type RawInputs } from './inputs.ts';
 import {
   type BadRowLimit,
+  dictionaryRoom,
+  mostJobs,
   type PrepareOptions,
   type PrepareOutput,
   parseBadRowLimit,
@@ -34,7 +36,9 @@ export interface Job {
  */
 export async function checkJob(options: PrepareOptions, output: PrepareOutput): Promise<Job> {
   const { maxIndex, minCount = 1, ids = 'raw' } = options;
-  const jobs = options.jobs ?? Math.min(availableParallelism(), MAX_JOBS);
+  const memoryBytes = parseMemory(options.memory ?? '2GB');
+  const most = Math.min(MAX_JOBS, mostJobs(memoryBytes));
+  const jobs = options.jobs ?? Math.min(availableParallelism(), most);
   if (maxIndex !== undefined && !isWhole(maxIndex, 2 ** 32 - 1)) {
     throw new UsageError(
       'ERR_MAX_INDEX',
@@ -43,6 +47,12 @@ export async function checkJob(options: PrepareOptions, output: PrepareOutput): 
   }
   if (!isWhole(jobs, MAX_JOBS)) {
     throw new UsageError('ERR_JOBS', `--jobs ${jobs} isn't a whole number from 1 to ${MAX_JOBS}; give one.`);
+  }
+  if (jobs > most) {
+    throw new UsageError(
+      'ERR_MEMORY',
+      `--memory ${options.memory ?? '2GB'} is too little for ${jobs} threads; give more, or at most --jobs ${most}.`,
+    );
   }
   if (!isWhole(minCount, 2 ** 32 - 1)) {
     throw new UsageError(
@@ -58,7 +68,7 @@ export async function checkJob(options: PrepareOptions, output: PrepareOutput): 
   }
   const rule = options.split === undefined ? NO_SPLIT : parseSplitRule(options.split);
   const limit = parseBadRowLimit(options.maxBadRows ?? '0.1%');
-  const dictionaryBytes = options.dictionaryBytes ?? parseMemory(options.memory ?? '2GB', jobs);
+  const dictionaryBytes = options.dictionaryBytes ?? dictionaryRoom(memoryBytes, jobs);
   const inputs = await findInputs(options.inputs);
   rule.checkInputs(inputs.files);
   return { options, inputs, rule, limit, output, jobs, dictionaryBytes, minCount };

@@ -71,25 +71,35 @@ export function parseBadRowLimit(text: string): BadRowLimit {
 
 /** Least `--memory`. */
 const LEAST_MEMORY = 512e6;
-/** What the program itself, batches under way and files need, measured with every split and some room. */
+/** What the program itself, batches under way and files need: twice what was measured, with the rule that splits finest. */
 const WORKING_BYTES = 350e6;
 /** Blocks of text and their rows, of each thread. */
 const JOB_BYTES = 8e6;
+/** Least room for dictionaries. */
+const LEAST_DICTIONARIES = 64e6;
 const UNITS: Record<string, number> = { MB: 1e6, MiB: 2 ** 20, GB: 1e9, GiB: 2 ** 30, TB: 1e12 };
 
 /**
  * Reads `--memory`.
- * @returns what it leaves for dictionaries when `jobs` threads parse, in bytes
+ * @returns bytes
  * @throws UsageError ERR_MEMORY
  */
-export function parseMemory(text: string, jobs: number): number {
+export function parseMemory(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?) ?([MGT]i?B)$/.exec(text) ?? [];
   const bytes = Number(number) * (UNITS[unit ?? ''] ?? Number.NaN);
-  if (!(bytes >= LEAST_MEMORY)) {
-    throw new UsageError(
-      'ERR_MEMORY',
-      `--memory "${text}" isn't an amount of at least 512MB; give one, like 2GB.`,
-    );
-  }
-  return Math.max(LEAST_MEMORY / 8, Math.floor(bytes - WORKING_BYTES - jobs * JOB_BYTES));
+  if (bytes >= LEAST_MEMORY) return bytes;
+  throw new UsageError(
+    'ERR_MEMORY',
+    `--memory "${text}" isn't an amount of at least 512MB; give one, like 2GB.`,
+  );
+}
+
+/** Most threads that leave room for dictionaries in so much memory. */
+export function mostJobs(memoryBytes: number): number {
+  return Math.floor((memoryBytes - WORKING_BYTES - LEAST_DICTIONARIES) / JOB_BYTES);
+}
+
+/** Bytes that so much memory leaves for dictionaries when `jobs` threads parse. */
+export function dictionaryRoom(memoryBytes: number, jobs: number): number {
+  return Math.floor(memoryBytes - WORKING_BYTES - jobs * JOB_BYTES);
 }

@@ -155,8 +155,9 @@ export class ShardWriter {
   async #resumePart({ batches, sizeBytes }: { batches: number; sizeBytes: number }): Promise<void> {
     const encoder = new ArrowEncoder(SHARD_SCHEMA);
     const { label, dense, sparse } = createRowBuffer(BATCH_ROWS);
-    encoder.skip(batches, shardColumns(BATCH_ROWS, label, dense, sparse), BATCH_ROWS);
+    const expected = encoder.skip(batches, shardColumns(BATCH_ROWS, label, dense, sparse), BATCH_ROWS);
     const path = join(this.#folder, partName(this.#files.length));
+    if (expected !== sizeBytes) throw new Error(`${path} has ${sizeBytes} bytes instead of ${expected}`);
     const file = await StoredFileWriter.resume(path, sizeBytes);
     this.#part = { file, encoder, rows: batches * BATCH_ROWS, batches };
   }

@@ -115,6 +115,18 @@ test('amounts of memory that make no sense are wrong usage', () => {
     assert.is(run.code, 2);
     assert.match(run.stderr, /isn't an amount of at least 512MB; give one, like 2GB/);
   }
+  const run = runPss([
+    'prepare',
+    store(rows),
+    '--out',
+    join(folder, 'none'),
+    '--memory',
+    '512MB',
+    '--jobs',
+    '50',
+  ]);
+  assert.is(run.code, 2);
+  assert.match(run.stderr, /--memory 512MB is too little for 50 threads; give more, or at most --jobs 12/);
 });
 
 const mountPoint = join(folder, 'small-disk');
