@@ -8,6 +8,7 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
+  readonly model: string;
   readonly device: 'cpu';
   readonly precision: string;
   readonly threads: number;
@@ -78,6 +79,7 @@ export async function benchStep(
     return {
       bench,
       case: benchmark.name,
+      model: config.model.kind,
       device: 'cpu',
       precision: config.precision,
       threads: peak.threads,
