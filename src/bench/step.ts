@@ -8,6 +8,8 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
+  /** Its kind. */
+  readonly model: string;
   /** `cpu` or `cuda:N`. */
   readonly device: string;
   readonly precision: string;
@@ -95,6 +97,7 @@ export async function benchStep(
     return {
       bench,
       case: benchmark.name,
+      model: config.model.kind,
       device,
       precision: config.precision,
       threads: peak.threads,
