@@ -94,7 +94,8 @@ void BufferPlacer::request(int t, int first, int last, const Owner& owner) {
   const Tensor& tensor = tensors_[t];
   const bool sliced = std::find(slice_of_.begin(), slice_of_.end(), t) != slice_of_.end();
   const bool whole_life = tensor.ld != tensor.cols || sliced;
-  requests_.push_back({tensor.stored(max_batch_), whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
+  requests_.push_back(
+      {tensor.stored(max_batch_), whole_life ? 0 : first, whole_life ? 2 * count_ + 1 : last});
   owners_.push_back(owner);
 }
 
