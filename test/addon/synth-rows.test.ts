@@ -5,6 +5,7 @@ import { loadAddon } from '../../src/addon/load.ts';
 import { type NativeSynthRows, SYNTH_PROFILES, type SynthProfile } from '../../src/addon/synth-types.ts';
 import { areaUnderRoc } from '../../src/metrics/auc.ts';
 import { createRowBuffer } from '../../src/prepare/row-buffer.ts';
+import { philox4x32 } from '../../src/random/philox.ts';
 
 const test = suite('synthetic rows');
 const { SynthRows, synthMaxRowBytes } = loadAddon();
@@ -89,6 +90,28 @@ test('the best AUC and log loss are those of the probabilities behind the labels
   assert.ok(summary.bestAuc > 0.8 && summary.bestAuc < 0.9);
   assert.ok(summary.bestLogLoss < summary.baselineLogLoss);
 });
+
+test('a label is 1 where its word of the row is below the probability', async () => {
+  const [first, count, seed] = [99_990, 50, 7];
+  const { label, logit } = await columnsOf(source({ seed }), first, count);
+  const stream = nameKey('synth.row');
+  const words = new Uint32Array(4);
+  for (let i = 0; i < count; i++) {
+    // Word 65 of a row lies in its block 16.
+    const block = 32 * (first + i) + 16;
+    philox4x32(words, [block, 0, Number(stream & 0xffffffffn), Number(stream >> 32n)], [seed, 0]);
+    const probability = 1 / (1 + Math.exp(-(logit[i] as number)));
+    assert.is(label[i], (words[1] as number) < probability * 2 ** 32 ? 1 : 0, `row ${first + i}`);
+  }
+});
+
+/** FNV-1a, 64 bits. */
+function nameKey(name: string): bigint {
+  return [...name].reduce(
+    (hash, letter) => BigInt.asUintN(64, (hash ^ BigInt(letter.charCodeAt(0))) * 0x100000001b3n),
+    0xcbf29ce484222325n,
+  );
+}
 
 test('the share of clicks is the profile’s', async () => {
   for (const [profile, rate] of [

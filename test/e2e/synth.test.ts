@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UsageError } from '../../src/errors.ts';
 import { rowBlocks } from '../../src/synth/row-stream.ts';
+import { completeSynthOptions, type SynthOptions } from '../../src/synth/synth-options.ts';
 import { PSS_ARGS, runPss } from '../helpers/run-pss.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -60,19 +62,21 @@ test('blocks cover all rows once and never go over a day', () => {
 });
 
 test('wrong options are wrong usage', () => {
-  const refuses = (args: readonly string[], sentence: RegExp) => {
-    const run = runPss(['synth', '--rows', '10', '--out', at('never'), ...args]);
-    assert.is(run.code, 2, run.stderr);
-    assert.match(run.stderr, sentence);
-    assert.not.ok(existsSync(at('never')));
-  };
-  refuses(['--profile', 'avazu'], /Allowed choices are kaggle, tb, tiny/);
-  refuses(['--rows', '0'], /whole number of at least 1/);
-  refuses(['--rows', '2000000000000'], /--rows 2000000000000 isn't a whole number from 1 to 1099511627776/);
-  refuses(['--start', '1099511627776'], /--start 1099511627776 isn't a whole number from 0 to/);
-  refuses(['--rows', '20000000', '--day-rows', '1'], /--day-rows 1 isn't a whole number from 20 to/);
-  refuses(['--jobs', '1000'], /--jobs 1000 isn't a whole number from 1 to 256/);
-  refuses(['--out', '-', '--format', 'arrow'], /--out - writes text only/);
+  const run = runPss(['synth', '--rows', '10', '--out', at('never'), '--profile', 'avazu']);
+  assert.is(run.code, 2);
+  assert.match(run.stderr, /Allowed choices are kaggle, tb, tiny/);
+  assert.not.ok(existsSync(at('never')));
+  const refuses = (options: Partial<SynthOptions>, sentence: RegExp) =>
+    assert.throws(
+      () => completeSynthOptions({ rows: 10, out: 'out', ...options }, 2),
+      (error: Error) => error instanceof UsageError && sentence.test(error.message),
+    );
+  refuses({ rows: 0 }, /--rows 0 isn't a whole number from 1 to 1099511627776/);
+  refuses({ rows: 2e12 }, /--rows 2000000000000 isn't a whole number/);
+  refuses({ start: 2 ** 40 }, /--start 1099511627776 isn't a whole number from 0 to/);
+  refuses({ rows: 2e7, dayRows: 1 }, /--day-rows 1 isn't a whole number from 20 to/);
+  refuses({ jobs: 1000 }, /--jobs 1000 isn't a whole number from 1 to 256/);
+  refuses({ out: '-', format: 'arrow' }, /--out - writes text only/);
 });
 
 test('a folder that holds something is left alone', () => {
