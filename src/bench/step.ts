@@ -8,8 +8,8 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
-  /** Its kind. */
-  readonly model: string;
+  /** The kind of model, where one is timed. */
+  readonly model?: string;
   /** `cpu` or `cuda:N`. */
   readonly device: string;
   readonly precision: string;
