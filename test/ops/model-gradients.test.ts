@@ -37,7 +37,7 @@ const KINDS = [
 
 const ROWS = 40;
 /** Of a step along a direction: short, for a step over a ReLU's kink shows in the difference. */
-const LENGTH = 0.003;
+const LENGTH = 0.0006;
 
 /** Every third table or matrix of many, and all parameters that are one of a kind. */
 function picked(names: readonly string[]): string[] {
