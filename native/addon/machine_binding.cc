@@ -9,6 +9,7 @@
 #include "backend/cpu/memory_probe.h"
 #include "backend/cpu/tiled_matmul.h"
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/gpu_info.h"
 #include "base/cpu_features.h"
 #include "base/error.h"
 
@@ -75,11 +76,30 @@ Napi::Value chunk_probe(const Napi::CallbackInfo& info) {
   }
 }
 
+Napi::Value gpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    const GpuInfo found = gpu_info(info[0].ToNumber().Int32Value());
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("name", found.name);
+    result.Set("computeCapability", found.compute_capability);
+    result.Set("multiprocessors", found.multiprocessors);
+    result.Set("clockMhz", found.clock_khz / 1000.0);
+    // Two transfers a clock.
+    result.Set("memoryGigabytesPerSecond", 2.0 * found.memory_clock_khz * found.memory_bus_bits / 8 / 1e6);
+    result.Set("memoryBytes", static_cast<double>(found.memory_bytes));
+    return result;
+  } catch (const Error& error) {
+    throw to_js_error(env, error.code(), error.what());
+  }
+}
+
 }  // namespace
 
 void init_machine(Napi::Env env, Napi::Object exports) {
   exports.Set("machine", Napi::Function::New(env, machine));
   exports.Set("findGpu", Napi::Function::New(env, find_gpu));
+  exports.Set("gpu", Napi::Function::New(env, gpu));
   exports.Set("fmaProbe", Napi::Function::New(env, fma_probe));
   exports.Set("chunkProbe", Napi::Function::New(env, chunk_probe));
 }

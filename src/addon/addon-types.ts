@@ -24,7 +24,12 @@ export interface Addon {
    * GPU number `index`, once it is sure that this build's kernels run on it.
    * @throws ERR_CUDA in one sentence when the build has no kernels, or there is no driver, no such GPU, or no kernel for it
    */
-  readonly findGpu: (index: number) => GpuInfo;
+  readonly findGpu: (index: number) => UsableGpu;
+  /**
+   * A GPU by its number, from 0.
+   * @throws ERR_CUDA when there is no driver or no such GPU
+   */
+  readonly gpu: (index: number) => GpuInfo;
   /**
    * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
    * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
@@ -201,7 +206,8 @@ export interface EngineDescription {
   readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
 }
 
-export interface GpuInfo {
+/** A GPU that this build runs on. */
+export interface UsableGpu {
   readonly name: string;
   /** As in `8.0`. */
   readonly computeCapability: string;
@@ -209,6 +215,19 @@ export interface GpuInfo {
   readonly multiprocessors: number;
   /** The driver's file. */
   readonly driver: string;
+}
+
+/** What a GPU says of itself. */
+export interface GpuInfo {
+  readonly name: string;
+  /** Ten times the compute capability: 80 on A100, 90 on H100. */
+  readonly computeCapability: number;
+  readonly multiprocessors: number;
+  /** The most of the multiprocessors. */
+  readonly clockMhz: number;
+  /** The most of its memory. */
+  readonly memoryGigabytesPerSecond: number;
+  readonly memoryBytes: number;
 }
 
 export interface MachineInfo {

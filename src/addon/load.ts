@@ -8,13 +8,13 @@ import type { Addon } from './addon-types.ts';
 let loaded: Addon | undefined;
 
 /**
- * The native addon, loaded once per thread.
+ * The native addon, loaded once per thread. PSS_ADDON names another build of it.
  * @throws PssError ERR_ADDON when it isn't built or doesn't load on this machine
  */
 export function loadAddon(): Addon {
   if (loaded) return loaded;
   const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-  const path = join(root, 'build', 'Release', 'pss.node');
+  const path = process.env['PSS_ADDON'] ?? join(root, 'build', 'Release', 'pss.node');
   if (!existsSync(path)) {
     throw new PssError(
       'ERR_ADDON',

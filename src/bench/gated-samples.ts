@@ -7,6 +7,8 @@ export interface Peak {
   readonly threads: number;
   /** Of the multiplied numbers; sums are float32. */
   readonly precision: 'f32' | 'bf16';
+  /** Number of the GPU whose published rate it is; every sample counts then. Undefined for the CPU. */
+  readonly gpu?: number;
 }
 
 export interface Sample<Details> {
@@ -52,7 +54,8 @@ export async function gatedSamples<Details>(
 ): Promise<Samples<Details>> {
   const accepted: Sample<Details>[] = [];
   const tries = count * MOST_TRIES;
-  const probe = () => addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision);
+  const probe = () =>
+    peak.gpu === undefined ? addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision) : peak.gflops;
   let tried = 0;
   for (; accepted.length < count && tried < tries; tried++) {
     const before = probe();

@@ -1,4 +1,4 @@
-import type { Addon, EngineOptions, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import type { Addon, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
 import type { BenchCase } from './cases.ts';
 import { flopsPerSample } from './flops.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
@@ -10,8 +10,7 @@ export interface BenchRow {
   readonly case: string;
   /** The kind of model, where one is timed. */
   readonly model?: string;
-  /** `cpu` or `cuda:N`. */
-  readonly device: string;
+  readonly device: 'cpu' | 'cuda';
   readonly precision: string;
   readonly threads: number;
   readonly memorySize: number;
@@ -22,24 +21,12 @@ export interface BenchRow {
   readonly rooflineMs: number;
   /** rooflineMs / medianMs. */
   readonly rooflineFraction: number;
-  /** GFLOP/s of multiply-adds of this precision beside the samples, their median. */
+  /** GFLOP/s of multiply-adds of this precision beside the samples, their median; on a GPU, its published rate. */
   readonly peak: number;
   readonly samples: number;
   readonly rejected: number;
   /** Milliseconds of each part of a step, in the median sample. */
   readonly parts: Readonly<Record<string, number>>;
-}
-
-/** A row of a step: on a GPU, whose peak isn't measured here, there is no roofline. */
-export interface StepRow extends Omit<BenchRow, 'rooflineMs' | 'rooflineFraction'> {
-  readonly rooflineMs: number | null;
-  readonly rooflineFraction: number | null;
-}
-
-/** Where to run, as `resolveDevice` gives it. */
-export interface BenchDevice {
-  readonly device: string;
-  readonly options: Pick<EngineOptions, 'device' | 'deviceIndex'>;
 }
 
 /** Different batches, so that M isn't looked up at the same places again and again. */
@@ -55,10 +42,9 @@ export async function benchStep(
   addon: Addon,
   bench: 'step' | 'inference',
   benchmark: BenchCase,
-  { device, options }: BenchDevice,
   peak: Peak,
   samples: number,
-): Promise<StepRow> {
+): Promise<BenchRow> {
   const { batchSize, config, model, tableSizes } = benchmark;
   const training = bench === 'step';
   const embedding = model.graph.nodes.find(({ op }) => op === 'embedding')?.attributes;
@@ -70,7 +56,7 @@ export async function benchStep(
     isa: 'auto',
     training,
     precision: config.precision,
-    ...options,
+    ...(peak.gpu !== undefined && { device: 'cuda', deviceIndex: peak.gpu }),
   });
   try {
     const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;
@@ -91,14 +77,12 @@ export async function benchStep(
     const medianMs = (middle?.milliseconds ?? Number.NaN) / steps;
     const peakRate = median(taken.accepted.map((sample) => sample.peak));
     const rooflineMs =
-      options.device === 'cuda'
-        ? null
-        : (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
+      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
     return {
       bench,
       case: benchmark.name,
       model: config.model.kind,
-      device,
+      device: peak.gpu === undefined ? 'cpu' : 'cuda',
       precision: config.precision,
       threads: peak.threads,
       memorySize: Number(embedding?.['memorySize']),
@@ -106,7 +90,7 @@ export async function benchStep(
       medianMs,
       samplesPerSecond: (batchSize * 1000) / medianMs,
       rooflineMs,
-      rooflineFraction: rooflineMs === null ? null : rooflineMs / medianMs,
+      rooflineFraction: rooflineMs / medianMs,
       peak: peakRate,
       samples: taken.accepted.length,
       rejected: taken.rejected,

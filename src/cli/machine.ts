@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { GpuInfo, MachineInfo } from '../addon/addon-types.ts';
+import type { MachineInfo, UsableGpu } from '../addon/addon-types.ts';
 import { loadAddon } from '../addon/load.ts';
 
 /** One thing a machine may offer. */
@@ -25,7 +25,7 @@ export interface MachineSources {
   /** Throws when the addon doesn't load. */
   readonly machineInfo: () => MachineInfo;
   /** As `Addon.findGpu`. */
-  readonly findGpu: (index: number) => GpuInfo;
+  readonly findGpu: (index: number) => UsableGpu;
   /** Whether a file exists. */
   readonly exists: (path: string) => boolean;
   /** Names in a folder; empty when there is none. */

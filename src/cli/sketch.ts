@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { UsageError } from '../errors.ts';
 import { checkPlotFile, writePlot } from '../plot/render-plot.ts';
-import { METHODS } from '../theory/methods.ts';
+import { METHODS, parseMethod } from '../theory/methods.ts';
 import { type MicroErrors, mostImportant } from '../theory/micro-error.ts';
 import { type SketchReport, type SketchResult, sketchTable } from '../theory/sketch.ts';
 import { seriesName, sketchPlot } from '../theory/sketch-plot.ts';
@@ -41,7 +41,7 @@ export function registerSketch(program: Command): void {
     .option('--tensor <name>', 'which table of the file, e.g. embedding.2.weight')
     .option(
       '--method <names>',
-      `${METHODS.join(', ')} (default: all); sparse:8 has 8 non-zeros, robe:8 chunks of 8, memories:4 four of them`,
+      `${METHODS.join(', ')} (default: all that can have the sizes); sparse:8 has 8 non-zeros, robe:8 chunks of 8, memories:4 four of them`,
       nameList,
     )
     .option(
@@ -70,8 +70,8 @@ async function runSketch(path: string, options: SketchOptions): Promise<void> {
   const table = await TableFile.open(file, options.tensor);
   let progress: Progress | undefined;
   try {
-    const methods = options.method ?? METHODS;
     const memorySizes = sizesInFloats(options, table);
+    const methods = options.method ?? possibleMethods(table, memorySizes);
     const report = await sketchTable(
       loadAddon(),
       { table, methods, memorySizes, seed, delta, threads },
@@ -131,6 +131,14 @@ function sizesInFloats({ compression, memorySize }: SketchOptions, { rows, dim }
     );
   }
   return [...sizes];
+}
+
+/** All methods that can have every size, and whose vectors can be halved where they need to be. */
+function possibleMethods({ dim }: TableFile, memorySizes: readonly number[]): string[] {
+  return METHODS.filter((name) => {
+    const { unit, embedding } = parseMethod(name, dim);
+    return unit <= Math.min(...memorySizes) && (embedding['kind'] !== 'qr' || dim % 2 === 0);
+  });
 }
 
 function nameList(text: string): string[] {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { EngineOptions, GpuInfo, MachineInfo, NativeEngine } from '../addon/addon-types.ts';
+import type { EngineOptions, MachineInfo, NativeEngine, UsableGpu } from '../addon/addon-types.ts';
 import { loadAddon } from '../addon/load.ts';
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
@@ -10,7 +10,7 @@ export interface EngineFactory {
   createEngine(graph: GraphSpec, options: EngineOptions): NativeEngine;
   machine(): Pick<MachineInfo, 'cpu' | 'onednn'>;
   /** As `Addon.findGpu`. */
-  findGpu(index: number): Pick<GpuInfo, 'name'>;
+  findGpu(index: number): Pick<UsableGpu, 'name'>;
 }
 
 /** The native addon as an engine factory. */

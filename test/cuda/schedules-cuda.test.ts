@@ -1,9 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
-import { repositoryRoot } from '../helpers/shared-folder.ts';
+import { runTestFile } from '../helpers/run-test-file.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('schedules on CUDA');
@@ -11,18 +9,13 @@ const test = suite('schedules on CUDA');
 const reason =
   missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver has schedules to choose');
 
-/** Runs a test file in a process of its own, with the emulated driver at its strictest; gives what it printed. */
+/** Runs a test file with the emulated driver at its strictest; gives what it printed. */
 function runFile(name: string, schedule: Readonly<Record<string, string>>): string {
-  const file = join(repositoryRoot, 'test', 'cuda', `${name}-cuda.test.ts`);
   const strict = { PTX_RACE: '1', PTX_STRICT: '1', PTX_LEAKS: '1' };
-  const run = spawnSync(process.execPath, ['--import', 'tsx', file], {
-    cwd: repositoryRoot,
-    env: { ...process.env, ...strict, ...schedule },
-    encoding: 'utf8',
-  });
-  assert.is(run.status, 0, `${run.stdout}${run.stderr}`);
+  const run = runTestFile(`test/cuda/${name}-cuda.test.ts`, { ...strict, ...schedule });
+  assert.is(run.status, 0, run.text);
   assert.not.match(run.stderr, /^emu:/m);
-  return run.stdout;
+  return run.text;
 }
 
 const SCHEDULES = [

@@ -29,7 +29,7 @@ test('compresses a table, prints errors beside bounds, and draws them', () => {
     assert.match(stdout, /^table: 200 × 4 F32, rank 4, largest singular value \d/);
     assert.match(stdout, /^robe, mean +80 +10\.0x( +[\d.]+){4} /m);
     const text = readFileSync(plot, 'utf8');
-    assert.match(text, /<svg[^>]* width="\d+"[\s\S]*Macro error, largest over all x, y[\s\S]*<\/svg>/);
+    assert.match(text, /<svg[^>]* width="\d+"[\s\S]*Macro error, largest over all x and y[\s\S]*<\/svg>/);
     assert.not.match(text, /NaN|undefined|<script|https?:\/\/(?!www\.w3\.org)/);
     assert.is(text.startsWith('<!doctype html>'), plot.endsWith('.html'));
   }

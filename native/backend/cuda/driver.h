@@ -31,6 +31,7 @@ constexpr CudaResult kErrorOutOfMemory = 2, kErrorNoBinaryForGpu = 209, kErrorUn
 constexpr unsigned kStreamNonBlocking = 1, kEventDefault = 0, kEventDisableTiming = 2;
 constexpr int kAttributeSharedMemoryPerBlockOptin = 97, kAttributeMultiprocessors = 16;
 constexpr int kAttributeComputeMajor = 75, kAttributeComputeMinor = 76;
+constexpr int kAttributeClock = 13, kAttributeMemoryClock = 36, kAttributeMemoryBusWidth = 37;
 constexpr int kFunctionMaxDynamicShared = 8;
 constexpr int kCaptureThreadLocal = 1;
 }  // namespace cuda
