@@ -79,7 +79,7 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
     name: 'updates leave the copy of the weights that products read as it was',
     kernels: 'optimizer_kernel',
     file: 'optim/optimizer_kernel.cu',
-    find: '    if (block.rounded) pss::store4(block.rounded + i, w, 4);\n',
+    find: '    if (block.rounded) pss::store4(block.rounded + i, pss::load4(block.weights + i), 4);\n',
     replace: '',
     caughtBy: 'bf16',
     says: /20 steps learn as in float32/,
