@@ -8,7 +8,6 @@ const NEEDS = [
   { what: 'CMake', package: 'cmake', present: () => onPath('cmake') },
   { what: 'a C++20 compiler', package: 'g++', present: () => onPath('c++') },
   { what: 'Ninja or Make', package: 'ninja-build', present: () => onPath('ninja') || onPath('make') },
-  { what: 'oneDNN', package: 'libdnnl-dev', present: () => hasHeader('dnnl.hpp') },
   { what: 'ISA-L', package: 'libisal-dev', present: () => hasHeader('isa-l/igzip_lib.h') },
 ];
 

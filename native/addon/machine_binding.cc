@@ -7,7 +7,6 @@
 #include "addon/graph_conversion.h"
 #include "backend/cpu/fma_probe.h"
 #include "backend/cpu/memory_probe.h"
-#include "backend/cpu/tiled_matmul.h"
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/gpu_info.h"
 #include "base/cpu_features.h"
@@ -22,12 +21,14 @@ Napi::Value machine(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   Napi::Array features = Napi::Array::New(env);
   for (const std::string& name : cpu_feature_names()) features.Set(features.Length(), name);
-  const OneDnnInfo onednn = onednn_info();
   result.Set("cpu", cpu_model_name());
   result.Set("cores", std::max(1u, std::thread::hardware_concurrency()));
   result.Set("features", features);
-  result.Set("onednn", std::to_string(onednn.major) + "." + std::to_string(onednn.minor) + "." +
-                           std::to_string(onednn.patch) + " (" + onednn.isa + ")");
+  try {
+    result.Set("isa", isa_name(choose_isa("auto")));
+  } catch (const Error& error) {
+    throw to_js_error(env, error.code(), error.what());
+  }
   result.Set("compiler", std::string("g++ ") + __VERSION__);
   return result;
 }

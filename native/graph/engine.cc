@@ -1,7 +1,5 @@
 #include "graph/engine.h"
 
-#include <omp.h>
-
 namespace pss {
 
 Engine::Engine(const GraphSpec& graph, const EngineOptions& options) {
@@ -33,9 +31,6 @@ void Engine::post(std::function<void(Program&)> job) {
 }
 
 void Engine::run(const GraphSpec& graph, const EngineOptions& options) {
-  // Libraries called by this thread's team must not start threads of their own: tiles are single-threaded by
-  // design.
-  omp_set_num_threads(1);
   std::unique_ptr<Program> program;
   std::exception_ptr failure;
   try {

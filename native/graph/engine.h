@@ -1,5 +1,4 @@
-// One thread that owns a Program and runs jobs in order. OpenMP keeps a team for every thread that enters it,
-// so all work of an engine stays on this one.
+// One thread that owns a Program and runs jobs in order, with a team of threads of its own.
 #pragma once
 
 #include <atomic>

@@ -235,7 +235,7 @@ export interface MachineInfo {
   readonly cores: number;
   /** Instruction sets that matter here: avx2, avx512, avx512_bf16, amx_bf16. */
   readonly features: readonly string[];
-  /** oneDNN version and the instruction set it picked. */
-  readonly onednn: string;
+  /** What engines use with `isa: auto`: the best this CPU has, or what PSS_ISA in the environment says. */
+  readonly isa: Isa;
   readonly compiler: string;
 }

@@ -106,7 +106,7 @@ function checkAddon(sources: MachineSources): Check[] {
     { ...cpu, value: `${info.cpu}, ${info.cores} ${info.cores === 1 ? 'core' : 'cores'}` },
     checkFeatures(vector),
     { key: 'addon', name: 'Native addon', state: 'on', value: `loads; built by ${info.compiler}` },
-    { key: 'onednn', name: 'oneDNN', state: 'on', value: info.onednn },
+    { key: 'isa', name: 'Kernels', state: 'on', value: `${info.isa}; PSS_ISA chooses another set` },
   ];
 }
 

@@ -8,7 +8,7 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 /** What compiles graphs; the native addon, or a stand-in in tests. */
 export interface EngineFactory {
   createEngine(graph: GraphSpec, options: EngineOptions): NativeEngine;
-  machine(): Pick<MachineInfo, 'cpu' | 'onednn'>;
+  machine(): Pick<MachineInfo, 'cpu' | 'isa'>;
   /** As `Addon.findGpu`. */
   findGpu(index: number): Pick<UsableGpu, 'name'>;
 }

@@ -19,7 +19,7 @@ export function runStartEvent(run: TrainingRun): RunStartEvent {
     deviceName: device.deviceName,
     threads,
     precision: config.precision,
-    versions: { pss: PSS_VERSION, node: process.versions.node, onednn: machine.onednn },
+    versions: { pss: PSS_VERSION, node: process.versions.node, isa: machine.isa },
     data: { train: trainData.manifestHashes, eval: evalData.manifestHashes },
     ...(resumed ? { resumedFromStep: state.step } : {}),
   };

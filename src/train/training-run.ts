@@ -42,7 +42,7 @@ export interface TrainingRun {
   readonly engine: NativeEngine;
   readonly threads: number;
   readonly device: Device;
-  readonly machine: Pick<MachineInfo, 'cpu' | 'onednn'>;
+  readonly machine: Pick<MachineInfo, 'cpu' | 'isa'>;
   /** Where the run begins or goes on. */
   readonly state: TrainingState;
   readonly resumed: boolean;

@@ -148,7 +148,7 @@ test('200 engines one after another end with the memory they began with', async 
     await engine.train(tinyBatch(128), 64, 1, constantRates(2));
     await engine.dispose();
   };
-  // What is allocated once (oneDNN's cache of compiled kernels, the collector's spaces) is there after a few.
+  // What is allocated once (the collector's spaces) is there after a few.
   for (let i = 0; i < 30; i++) await cycle();
   const before = process.memoryUsage.rss();
   for (let i = 0; i < 200; i++) await cycle();

@@ -28,7 +28,7 @@ export function fakeEngines(behaviour: FakeBehaviour = {}): EngineFactory & { re
   let live = 0;
   return {
     live: () => live,
-    machine: () => ({ cpu: 'a fake', onednn: 'none' }),
+    machine: () => ({ cpu: 'a fake', isa: 'reference' }),
     findGpu: () => {
       throw new Error('fakes run on no GPU');
     },

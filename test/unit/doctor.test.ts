@@ -22,7 +22,7 @@ const RICH: MachineSources = {
     cpu: 'Some CPU',
     cores: 8,
     features: ['avx2', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'amx_bf16'],
-    onednn: '2.6.3 (avx512_core)',
+    isa: 'avx512',
     compiler: 'g++ 12.2.0',
   }),
   findGpu: () => ({
@@ -53,7 +53,7 @@ test('says of a bare machine what is off, why and what to do', () => {
     assert.ok(find(checks, key).advice, key);
   }
   assert.match(find(checks, 'gpu').value, /no NVIDIA driver/);
-  assert.not(checks.some(({ key }) => key === 'onednn'));
+  assert.not(checks.some(({ key }) => key === 'isa'));
 });
 
 test('names everything a rich machine has', () => {
@@ -65,7 +65,7 @@ test('names everything a rich machine has', () => {
       'cpu on',
       'features on',
       'addon on',
-      'onednn on',
+      'isa on',
       'memory on',
       'cudaDriver on',
       'gpu on',

@@ -1,9 +1,9 @@
 // Small matrix products inside a task, on operands that are in the cache: C[m, n] (+)= A[m, k] * B[k, n].
 //
-// oneDNN serves whole layers (tiled_matmul.h); a product of some dozens of rows would be all overhead there,
-// and its B would have to be packed first. Here A may have any strides (its elements are broadcast one by
-// one) and B's and C's rows are contiguous. Every element of C is one sum over k in order (in parts of
-// kGemmDepth, which keep B's columns in the L1 cache): the same bits whatever m and n are.
+// Layers have products of their own (ops/linear), whose operands are packed first; that would be all overhead
+// for some dozens of rows. Here A may have any strides (its elements are broadcast one by one) and B's and
+// C's rows are contiguous. Every element of C is one sum over k in order (in parts of kGemmDepth, which keep
+// B's columns in the L1 cache): the same bits whatever m and n are.
 #pragma once
 
 #include <cstdint>

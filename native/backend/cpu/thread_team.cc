@@ -1,7 +1,6 @@
 #include "backend/cpu/thread_team.h"
 
 #include <immintrin.h>
-#include <omp.h>
 
 #include <exception>
 #include <utility>
@@ -102,8 +101,6 @@ void ThreadTeam::execute(int64_t tasks, Call call, const void* context, bool in_
 
 void ThreadTeam::work(int thread) const {
   current_thread = thread;
-  // oneDNN is called from tasks, one tile at a time, and must not start threads of its own.
-  omp_set_num_threads(1);
   Region& region = *region_;
   uint32_t seen = 0;
   while (true) {

@@ -32,11 +32,15 @@ int64_t interaction_scratch(const InteractionShape& shape);
 // pairs[V*(V-1)/2]
 void dot_forward_ref(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
                      LookAhead next);
+void dot_forward_avx2(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
+                      LookAhead next);
 void dot_forward_avx512(float* pairs, const float* vectors, float* scratch, const InteractionShape& shape,
                         LookAhead next);
 // dbottom[D] = dout[0..D) + dv_0;  dslots[F, D] = dv_1..   with dout [D | pairs]
 void dot_backward_ref(float* dbottom, float* dslots, const float* vectors, const float* dout,
                       const InteractionShape& shape, LookAhead next);
+void dot_backward_avx2(float* dbottom, float* dslots, const float* vectors, const float* dout,
+                       const InteractionShape& shape, LookAhead next);
 void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, const float* dout,
                          const InteractionShape& shape, LookAhead next);
 

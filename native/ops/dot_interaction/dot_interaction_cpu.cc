@@ -11,6 +11,11 @@ namespace {
 constexpr int64_t kTile = 4;
 constexpr int64_t kMaxVectors = 64;
 
+template <typename Kernel>
+Kernel* choose(Isa isa, Kernel* avx512, Kernel* avx2, Kernel* reference) {
+  return isa >= Isa::kAvx512 ? avx512 : isa == Isa::kAvx2 ? avx2 : reference;
+}
+
 // Rows of a gradient that begin at row b, or a place for what nobody asked for.
 Matrix gradient_rows(const Tensor& tensor, int64_t b, float* unused) {
   if (!tensor.gradient) return {unused, 0, Precision::kF32};
@@ -94,7 +99,7 @@ Bf16* DotInteraction::kept_vectors(int64_t row) {
 
 void DotInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
   if (native_) return forward_native(first, last);
-  const auto kernel = context_.isa >= Isa::kAvx512 ? dot_forward_avx512 : dot_forward_ref;
+  const auto kernel = choose(context_.isa, dot_forward_avx512, dot_forward_avx2, dot_forward_ref);
   const Scratch scratch = thread_scratch();
   for (int64_t b = first; b < last; b++) {
     load_vectors(scratch.vectors, b);
@@ -149,7 +154,7 @@ void DotInteraction::backward_native(int64_t first, int64_t last) {
 }
 
 void DotInteraction::backward_sample(int64_t b, const Scratch& scratch, LookAhead next) {
-  const auto kernel = context_.isa >= Isa::kAvx512 ? dot_backward_avx512 : dot_backward_ref;
+  const auto kernel = choose(context_.isa, dot_backward_avx512, dot_backward_avx2, dot_backward_ref);
   const float* dout = out_->gradient + b * out_->ld;
   if (out_->bf16) {
     const Bf16* rounded = out_->bf16_gradient() + b * out_->ld;
