@@ -55,7 +55,6 @@ export interface TrainingRun {
  */
 export async function openTrainingRun(options: TrainingRunOptions): Promise<TrainingRun> {
   const { config, runDir, reporter, engines } = options;
-  const device = resolveDevice(config.device, engines);
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     for (const resource of opened.splice(0).reverse()) await resource.close();
@@ -69,6 +68,7 @@ export async function openTrainingRun(options: TrainingRunOptions): Promise<Trai
     checkSameFacts(trainData.facts, evalData.facts, 'The data of data.eval');
     const model = buildModel(config, trainData.facts);
     for (const warning of model.warnings) reporter.warn(warning);
+    const device = resolveDevice(config.device, engines, model.graph);
     const threads = resolveThreads(config);
     const engine = engines.createEngine(model.graph, engineOptions(config, threads, device));
     opened.push({ close: () => engine.dispose() });

@@ -9,7 +9,7 @@ import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('golden');
 
-for (const name of ['robe-z16', 'full']) {
+for (const name of ['robe-z16', 'full', 'deepfm', 'dcn', 'autoint', 'xdeepfm', 'fibinet']) {
   const missing = missingShared('golden', name, 'expected.json');
   const file = (what: string) => sharedPath('golden', name, what);
 
