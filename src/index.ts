@@ -8,7 +8,7 @@
  * await model.dispose();
  * ```
  */
-export type { Config } from './config/config.ts';
+export type { Config, DeviceChoice } from './config/config.ts';
 export { loadConfig, parseConfig, stringifyConfig } from './config/config.ts';
 export { PssError, UsageError } from './errors.ts';
 export { areaUnderRoc } from './metrics/auc.ts';

@@ -89,6 +89,7 @@ ParameterSpec parameter_from_js(const Napi::Object& object) {
   } else if (kind != "zeros") {
     throw Error("ERR_GRAPH", "Parameter '" + spec.name + "' has an unknown initialisation '" + kind + "'.");
   }
+  if (!object.Get("l2").IsUndefined()) spec.l2 = number(object, "l2");
   return spec;
 }
 

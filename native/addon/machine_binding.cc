@@ -7,6 +7,7 @@
 #include "addon/graph_conversion.h"
 #include "backend/cpu/fma_probe.h"
 #include "backend/cpu/memory_probe.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/gpu_info.h"
 #include "base/cpu_features.h"
 #include "base/error.h"
@@ -30,6 +31,24 @@ Napi::Value machine(const Napi::CallbackInfo& info) {
   }
   result.Set("compiler", std::string("g++ ") + __VERSION__);
   return result;
+}
+
+Napi::Value find_gpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    CudaDevice device(info[0].ToNumber().Int32Value());
+    device.check_kernels();
+    Napi::Object result = Napi::Object::New(env);
+    const int capability = device.compute_capability();
+    result.Set("name", device.name());
+    result.Set("computeCapability", std::to_string(capability / 10) + "." + std::to_string(capability % 10));
+    result.Set("memoryBytes", static_cast<double>(device.memory_bytes()));
+    result.Set("multiprocessors", device.multiprocessors());
+    result.Set("driver", cuda_driver().path);
+    return result;
+  } catch (const Error& error) {
+    throw to_js_error(env, error.code(), error.what());
+  }
 }
 
 Napi::Value fma_probe(const Napi::CallbackInfo& info) {
@@ -80,6 +99,7 @@ Napi::Value gpu(const Napi::CallbackInfo& info) {
 
 void init_machine(Napi::Env env, Napi::Object exports) {
   exports.Set("machine", Napi::Function::New(env, machine));
+  exports.Set("findGpu", Napi::Function::New(env, find_gpu));
   exports.Set("gpu", Napi::Function::New(env, gpu));
   exports.Set("fmaProbe", Napi::Function::New(env, fma_probe));
   exports.Set("chunkProbe", Napi::Function::New(env, chunk_probe));

@@ -76,4 +76,9 @@ inline int64_t pad_to_vector(int64_t n) {
   return (n + kVector - 1) / kVector * kVector;
 }
 
+// Floats between the rows of a tensor of so many columns; a single column isn't padded.
+inline int64_t row_length(int64_t cols) {
+  return cols == 1 ? 1 : pad_to_vector(cols);
+}
+
 }  // namespace pss

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/gradient_sum/gradient_sum.h"
+
 namespace pss {
 
 namespace {
@@ -36,8 +38,12 @@ bool CpuProgram::keeps_bf16(const NodeSpec& producer, const std::vector<const No
 
 std::unique_ptr<Op> CpuProgram::build_op(const NodeSpec& node) {
   lookups_.resize(tensors_.size());
-  CpuBuildContext build{context_, graph_, tensors_, *store_, memory_of_, lookups_};
+  CpuBuildContext build{context_, graph_, tensors_, reads_, *store_, memory_of_, lookups_};
   return pss::build_op(build, node);
+}
+
+std::unique_ptr<Op> CpuProgram::build_gradient_sum(const Tensor* total, std::vector<const float*> parts) {
+  return std::make_unique<GradientSum>(context_, total, std::move(parts));
 }
 
 void CpuProgram::build_rest(bool trains, bool scores) {
@@ -50,6 +56,10 @@ void CpuProgram::build_rest(bool trains, bool scores) {
   row_parts_.push_back("loss");
   for (size_t i = ops_.size(); i-- > 0;) {
     if (!ops_[i] || !tensors_[graph_.nodes[i].output].gradient) continue;
+    if (gradient_sums_[i]) {
+      backward_ops_.push_back(static_cast<CpuOp*>(gradient_sums_[i].get()));
+      row_parts_.push_back(graph_.nodes[i].name + ".gradientSum");
+    }
     backward_ops_.push_back(static_cast<CpuOp*>(ops_[i].get()));
     row_parts_.push_back(graph_.nodes[i].name + ".backward");
   }
@@ -90,14 +100,16 @@ void CpuProgram::update_block(const Parameter& parameter, int64_t first, int64_t
     float* data = store_->state(&parameter - store_->parameters().data(), slot);
     return data ? data + first : nullptr;
   };
+  add_l2(parameter.gradient + first, parameter.value + first, count, parameter.l2);
   const auto kernel = context_.isa >= Isa::kAvx512 ? update_range_avx512 : update_range_ref;
   kernel(parameter.value + first, parameter.gradient + first, state(0), state(1), count, dense_optimizer_,
          scalars);
 }
 
-void CpuProgram::update_embeddings(const Batch& batch, const UpdateScalars& scalars) {
+void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {
   for (EmbeddingUpdate& embedding : embedding_updates_) {
     const Memory& memory = store_->memory(embedding.memory);
+    scalars.l2 = memory.l2;
     const Tensor& slots = embedding.op->slots();
     embedding.update.apply(memory.value.data, memory.state(0), memory.state(1), embedding.op->starts(),
                            slots.gradients(), batch.B, scalars);
@@ -191,7 +203,8 @@ int64_t CpuProgram::run_steps(const Steps& steps, const std::atomic<bool>& stop)
   for (int64_t step = 0; step < steps.count(); step++) {
     if (stop) return step;
     const int64_t first = step * steps.batch_size;
-    const Batch batch = slice(steps.rows, first, std::min(steps.batch_size, steps.rows.B - first));
+    const int64_t rows = std::min(steps.batch_size, steps.rows.B - first);
+    const Batch batch = slice(steps.rows, first, rows, steps.first_step + step);
     run_blocks(batch, true);
     steps.losses[step] = loss_->total(batch.B);
     *steps.losses_filled = step + 1;

@@ -27,6 +27,7 @@ class CpuProgram final : public Program {
     int64_t first, count;
   };
   std::unique_ptr<Op> build_op(const NodeSpec& node) override;
+  std::unique_ptr<Op> build_gradient_sum(const Tensor* total, std::vector<const float*> parts) override;
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;
@@ -44,7 +45,7 @@ class CpuProgram final : public Program {
   void update_weights(const Batch& batch, double learning_rate, int64_t step);
   void update_block(const Parameter& parameter, int64_t first, int64_t count,
                     const UpdateScalars& scalars) const;
-  void update_embeddings(const Batch& batch, const UpdateScalars& scalars);
+  void update_embeddings(const Batch& batch, UpdateScalars scalars);
 
   OpContext context_;
   std::vector<CpuOp*> forward_ops_;    // those of ops_ that are there, in order

@@ -51,8 +51,14 @@ bool CudaProgram::keeps_bf16(const NodeSpec& producer, const std::vector<const N
 
 std::unique_ptr<Op> CudaProgram::build_op(const NodeSpec& node) {
   lookups_.resize(tensors_.size());
-  CudaBuildContext build{context_, graph_, tensors_, *store_, memory_of_, lookups_};
+  CudaBuildContext build{context_, graph_, tensors_, reads_, *store_, memory_of_, lookups_};
   return pss::build_op(build, node);
+}
+
+std::unique_ptr<Op> CudaProgram::build_gradient_sum(const Tensor* total, std::vector<const float*>) {
+  throw Error("ERR_GRAPH",
+              "Several nodes read '" + total->name +
+                  "', whose gradients device cuda can't add up in this version; use device cpu.");
 }
 
 void CudaProgram::build_rest(bool trains, bool scores) {
@@ -83,14 +89,14 @@ void CudaProgram::build_rest(bool trains, bool scores) {
 // Where a layer's input is another layer's output and nobody else reads it, the first writes that layer's
 // masked gradient and its bias gradient along with its own input's.
 void CudaProgram::share_masks() {
-  std::map<int, LinearCuda*> layers;  // by output tensor
+  std::map<int, LinearCuda*> layers;  // by output tensor, where one node alone reads it
   for (size_t i = 0; i < graph_.nodes.size(); i++) {
     const NodeSpec& node = graph_.nodes[i];
     if (node.op != "linear") continue;
     auto* layer = static_cast<LinearCuda*>(ops_[i].get());
     const auto producer = layers.find(node.inputs[0]);
     if (producer != layers.end()) layer->finish_gradient_of(producer->second);
-    layers[node.output] = layer;
+    if (!gradient_sums_[i]) layers[node.output] = layer;
   }
 }
 

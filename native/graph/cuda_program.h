@@ -30,6 +30,7 @@ class CudaProgram final : public Program {
     std::unique_ptr<CudaEvent> start, end;
   };
   std::unique_ptr<Op> build_op(const NodeSpec& node) override;
+  std::unique_ptr<Op> build_gradient_sum(const Tensor* total, std::vector<const float*> parts) override;
   void build_rest(bool trains, bool scores) override;
   int64_t run_steps(const Steps& steps, const std::atomic<bool>& stop) override;
   void run_predict(const Batch& rows, float* logits, const std::atomic<bool>& stop) override;

@@ -19,6 +19,7 @@ class Attributes {
   bool has(const std::string& name) const { return values_.count(name) > 0; }
   // Each throws ERR_GRAPH naming the attribute when it is missing or of another type.
   bool boolean(const std::string& name) const { return get<bool>(name); }
+  double number(const std::string& name) const { return get<double>(name); }
   int64_t integer(const std::string& name) const { return static_cast<int64_t>(get<double>(name)); }
   const std::string& string(const std::string& name) const { return get<std::string>(name); }
   std::vector<int64_t> integers(const std::string& name) const;
@@ -40,7 +41,8 @@ struct ParameterSpec {
   std::string name;
   std::vector<int64_t> shape;
   InitKind init;
-  double scale;  // standard deviation or bound
+  double scale;   // standard deviation or bound
+  double l2 = 0;  // updates see the gradient of the loss + l2 * sum of squares
 };
 
 struct NodeSpec {

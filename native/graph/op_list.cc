@@ -1,24 +1,36 @@
 #include "graph/op_list.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
 #include "base/error.h"
 #include "graph/embedding_node.h"
+#include "ops/bilinear_interaction/bilinear_interaction.h"
+#include "ops/cin/cin.h"
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
+#include "ops/concat/concat.h"
+#include "ops/cross_combine/cross_combine.h"
+#include "ops/cross_network/cross_network.h"
 #include "ops/dense_input/dense_input.h"
 #include "ops/dense_input/dense_input_cuda.h"
 #include "ops/dot_interaction/dot_interaction.h"
 #include "ops/dot_interaction/dot_interaction_cuda.h"
+#include "ops/dropout/dropout.h"
 #include "ops/embedding/embedding.h"
 #include "ops/embedding/embedding_cuda.h"
+#include "ops/first_component/first_component.h"
+#include "ops/fm_interaction/fm_interaction.h"
 #include "ops/join_slots/join_slots.h"
 #include "ops/join_slots/join_slots_cuda.h"
 #include "ops/linear/linear.h"
 #include "ops/linear/linear_cuda.h"
+#include "ops/logit_sum/logit_sum.h"
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
+#include "ops/self_attention/self_attention.h"
+#include "ops/senet/senet.h"
 #include "ops/sketch/sketch.h"
 #include "ops/sketch/sketch_cuda.h"
 #include "ops/tensor_train/tensor_train.h"
@@ -84,24 +96,108 @@ std::unique_ptr<Op> build_embedding(typename Ops::Build& c, const NodeSpec& node
 
 template <typename Ops>
 std::unique_ptr<Op> build_linear(typename Ops::Build& c, const NodeSpec& node) {
-  expect(node, 1, 2);
+  const bool biased = node.parameters.size() != 1;
+  expect(node, 1, biased ? 2 : 1);
   const std::string& activation = node.attributes.string("activation");
   if (activation != "relu" && activation != "none") {
     throw Error("ERR_GRAPH", "Layer '" + node.name + "' has an unknown activation '" + activation + "'.");
   }
   const auto& parameters = c.store.parameters();
-  return std::make_unique<typename Ops::LinearOp>(
-      c.op, &c.tensors[node.inputs[0]], &parameters[node.parameters[0]], &parameters[node.parameters[1]],
-      activation == "relu", &c.tensors[node.output]);
+  return std::make_unique<typename Ops::LinearOp>(c.op, &c.inputs(node)[0], &parameters[node.parameters[0]],
+                                                  biased ? &parameters[node.parameters[1]] : nullptr,
+                                                  activation == "relu", &c.tensors[node.output]);
 }
 
 template <typename Ops>
 std::unique_ptr<Op> build_dot_interaction(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 2, 0);
-  const Tensor& slots = c.tensors[node.inputs[1]];
+  const Tensor& slots = c.inputs(node)[1];
   const auto* fused = slots.value ? nullptr : c.lookups[node.inputs[1]];
-  return std::make_unique<typename Ops::DotInteractionOp>(c.op, &c.tensors[node.inputs[0]], &slots, fused,
+  return std::make_unique<typename Ops::DotInteractionOp>(c.op, &c.inputs(node)[0], &slots, fused,
                                                           &c.tensors[node.output]);
+}
+
+std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
+  std::vector<const Tensor*> result;
+  for (const Tensor& tensor : tensors) result.push_back(&tensor);
+  return result;
+}
+
+std::vector<const Parameter*> parameters_of(CpuBuildContext& c, const NodeSpec& node) {
+  std::vector<const Parameter*> result;
+  for (const int parameter : node.parameters) result.push_back(&c.store.parameters()[parameter]);
+  return result;
+}
+
+std::unique_ptr<Op> build_concat(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, node.inputs.size(), 0);
+  return std::make_unique<Concat>(c.op, pointers(c.inputs(node)), &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_logit_sum(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, node.inputs.size(), 1);
+  return std::make_unique<LogitSum>(c.op, pointers(c.inputs(node)), parameters_of(c, node)[0],
+                                    &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_first_component(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 0);
+  return std::make_unique<FirstComponent>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_fm_interaction(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 0);
+  return std::make_unique<FmInteraction>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_cross_network(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 2);
+  const auto parameters = parameters_of(c, node);
+  return std::make_unique<CrossNetwork>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
+                                        &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_cross_combine(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 3, 0);
+  const std::vector<Tensor>& inputs = c.inputs(node);
+  return std::make_unique<CrossCombine>(c.op, &inputs[0], &inputs[1], &inputs[2], &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_cin(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, std::max<size_t>(2, node.parameters.size() / 2 * 2));
+  return std::make_unique<Cin>(c.op, &c.inputs(node)[0], parameters_of(c, node), &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_self_attention(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 4);
+  return std::make_unique<SelfAttention>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                         node.attributes.integer("heads"), &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_senet(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 2);
+  const auto parameters = parameters_of(c, node);
+  return std::make_unique<Senet>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
+                                 &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_bilinear_interaction(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, std::max<size_t>(1, node.inputs.size()), std::max<size_t>(1, node.parameters.size()));
+  static const std::map<std::string, BilinearKind> kinds = {{"interaction", BilinearKind::kInteraction},
+                                                            {"each", BilinearKind::kEach},
+                                                            {"all", BilinearKind::kAll}};
+  const auto kind = kinds.find(node.attributes.string("kind"));
+  if (kind == kinds.end()) throw Error("ERR_GRAPH", "Node '" + node.name + "' has an unknown kind.");
+  return std::make_unique<BilinearInteraction>(c.op, pointers(c.inputs(node)), parameters_of(c, node),
+                                               kind->second, &c.tensors[node.output]);
+}
+
+std::unique_ptr<Op> build_dropout(CpuBuildContext& c, const NodeSpec& node) {
+  expect(node, 1, 0);
+  const Attributes& a = node.attributes;
+  return std::make_unique<Dropout>(
+      c.op, &c.inputs(node)[0], a.number("rate"), static_cast<uint64_t>(a.integer("seed")),
+      static_cast<uint64_t>(a.integer("layer")), a.integer("lastStep"), &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -110,7 +206,7 @@ std::unique_ptr<Op> build_combine(typename Ops::Build& c, const NodeSpec& node) 
   const Attributes& a = node.attributes;
   const CombineSpec spec{parse_combine(a.string("operation")), a.integer("vectors"),
                          static_cast<uint64_t>(a.integer("hashSeed")), a.integers("columns")};
-  return std::make_unique<typename Ops::CombineOp>(c.op, spec, c.graph.num_tables, &c.tensors[node.inputs[0]],
+  return std::make_unique<typename Ops::CombineOp>(c.op, spec, c.graph.num_tables, &c.inputs(node)[0],
                                                    &c.tensors[node.output]);
 }
 
@@ -118,7 +214,7 @@ template <typename Ops>
 std::unique_ptr<Op> build_join_slots(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, node.inputs.size(), 0);
   std::vector<const Tensor*> inputs;
-  for (const int input : node.inputs) inputs.push_back(&c.tensors[input]);
+  for (const Tensor& input : c.inputs(node)) inputs.push_back(&input);
   return std::make_unique<typename Ops::JoinSlotsOp>(c.op, JoinSpec{node.attributes.integers("places")},
                                                      inputs, &c.tensors[node.output]);
 }
@@ -128,7 +224,7 @@ std::unique_ptr<Op> build_projection(typename Ops::Build& c, const NodeSpec& nod
   expect(node, 1, node.parameters.size());
   std::vector<const Parameter*> weights;
   for (const int parameter : node.parameters) weights.push_back(&c.store.parameters()[parameter]);
-  return std::make_unique<typename Ops::ProjectionOp>(c.op, weights, &c.tensors[node.inputs[0]],
+  return std::make_unique<typename Ops::ProjectionOp>(c.op, weights, &c.inputs(node)[0],
                                                       &c.tensors[node.output]);
 }
 
@@ -148,36 +244,67 @@ std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& n
   const std::vector<int64_t> factors = node.attributes.integers("factors");
   if (factors.size() != 3) throw Error("ERR_GRAPH", "Node '" + node.name + "' needs three factors of D.");
   const TrainShape shape{node.attributes.integer("rank"), factors[0], factors[1], factors[2]};
-  const std::array<const Tensor*, 3> cores{&c.tensors[node.inputs[0]], &c.tensors[node.inputs[1]],
-                                           &c.tensors[node.inputs[2]]};
+  const std::array<const Tensor*, 3> cores{&c.inputs(node)[0], &c.inputs(node)[1], &c.inputs(node)[2]};
   return std::make_unique<typename Ops::TensorTrainOp>(c.op, shape, cores, &c.tensors[node.output]);
 }
 
+template <typename Build>
+using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const NodeSpec&)>;
+
+// The ops that every device has.
 template <typename Ops>
-std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
-  using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
-  static const std::map<std::string, Builder> builders = {
+Builders<typename Ops::Build> common_builders() {
+  return {
       {"denseInput", build_dense_input<Ops>}, {"sparseInput", build_sparse_input<Ops>},
       {"embedding", build_embedding<Ops>},    {"combine", build_combine<Ops>},
       {"projection", build_projection<Ops>},  {"tensorTrain", build_tensor_train<Ops>},
       {"sketch", build_sketch<Ops>},          {"joinSlots", build_join_slots<Ops>},
       {"linear", build_linear<Ops>},          {"dotInteraction", build_dot_interaction<Ops>},
   };
-  const auto found = builders.find(node.op);
-  if (found == builders.end()) {
-    throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
-  }
-  return found->second(context, node);
+}
+
+const Builders<CpuBuildContext>& cpu_builders() {
+  static const Builders<CpuBuildContext> builders = [] {
+    Builders<CpuBuildContext> all = common_builders<CpuOps>();
+    all.insert({{"concat", build_concat},
+                {"logitSum", build_logit_sum},
+                {"firstComponent", build_first_component},
+                {"fmInteraction", build_fm_interaction},
+                {"crossNetwork", build_cross_network},
+                {"crossCombine", build_cross_combine},
+                {"cin", build_cin},
+                {"selfAttention", build_self_attention},
+                {"senet", build_senet},
+                {"bilinearInteraction", build_bilinear_interaction},
+                {"dropout", build_dropout}});
+    return all;
+  }();
+  return builders;
+}
+
+[[noreturn]] void unknown_op(const NodeSpec& node) {
+  throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
 }
 
 }  // namespace
 
 std::unique_ptr<Op> build_op(CpuBuildContext& context, const NodeSpec& node) {
-  return build<CpuOps>(context, node);
+  const auto found = cpu_builders().find(node.op);
+  if (found == cpu_builders().end()) unknown_op(node);
+  return found->second(context, node);
 }
 
 std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node) {
-  return build<CudaOps>(context, node);
+  static const Builders<CudaBuildContext> builders = common_builders<CudaOps>();
+  const auto found = builders.find(node.op);
+  if (found != builders.end()) return found->second(context, node);
+  if (!cpu_builders().count(node.op)) unknown_op(node);
+  throw Error("ERR_GRAPH", "Node '" + node.name + "' (" + node.op +
+                               ") has no CUDA kernels in this version; use device cpu for this model.");
+}
+
+bool can_write_slice(const NodeSpec& producer) {
+  return producer.op == "embedding" || producer.op == "bilinearInteraction";
 }
 
 bool takes_bf16(const std::string& op) {

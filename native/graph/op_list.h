@@ -22,9 +22,12 @@ struct BuildContext {
   const Context& op;
   const GraphSpec& graph;
   std::vector<Tensor>& tensors;
+  std::vector<std::vector<Tensor>>& reads;  // [node, input]: what each node reads
   ParameterStore& store;
   const std::vector<int>& memory_of;    // parameter -> index of its memory, or -1
   std::vector<const Lookup*>& lookups;  // by tensor: the embedding that makes it, or null; filled here
+
+  std::vector<Tensor>& inputs(const NodeSpec& node) const { return reads[&node - graph.nodes.data()]; }
 };
 using CpuBuildContext = BuildContext<OpContext, Embedding>;
 using CudaBuildContext = BuildContext<CudaOpContext, EmbeddingCuda>;
@@ -33,6 +36,9 @@ using CudaBuildContext = BuildContext<CudaOpContext, EmbeddingCuda>;
 // (sparseInput).
 std::unique_ptr<Op> build_op(CpuBuildContext& context, const NodeSpec& node);
 std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node);
+
+// True when `producer` can write its output into the rows of a wider tensor.
+bool can_write_slice(const NodeSpec& producer);
 
 // True when `consumer` can read the output of `producer` without it being stored.
 bool can_fuse(const NodeSpec& producer, const NodeSpec& consumer);

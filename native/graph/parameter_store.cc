@@ -50,7 +50,7 @@ ParameterStore::ParameterStore(const GraphSpec& graph, const std::vector<int>& m
     const ParameterSpec& spec = graph.parameters[p];
     const int64_t size = product(spec.shape);
     if (size <= 0) throw Error("ERR_GRAPH", "Parameter '" + spec.name + "' has no elements.");
-    Parameter parameter{spec.name, spec.shape, 1, size, size, nullptr, nullptr};
+    Parameter parameter{spec.name, spec.shape, 1, size, size, nullptr, nullptr, static_cast<float>(spec.l2)};
     const auto shadow = [&](const std::string& slot, float* data, int64_t row_length) {
       NamedTensor state{spec.name + "." + slot, spec.shape,   parameter.rows,
                         parameter.cols,         parameter.ld, data};
@@ -63,6 +63,7 @@ ParameterStore::ParameterStore(const GraphSpec& graph, const std::vector<int>& m
     };
     if (memory_of[p] >= 0) {
       Memory& memory = memories_[memory_of[p]];
+      memory.l2 = parameter.l2;
       int64_t& offset = used[memory_of[p]];
       if (offset + size > memory.floats) {
         throw Error("ERR_GRAPH", "Parameter '" + spec.name + "' doesn't fit its embedding's memory.");

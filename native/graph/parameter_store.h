@@ -18,6 +18,7 @@ struct Memory {
   std::vector<FloatStorage> states;
   int64_t floats = 0;
   int64_t row_length = 1;  // floats that share one float of state
+  float l2 = 0;            // of its parameters, see graph_spec.h
   // State array `slot` of optimizer_slots, null where the optimizer has none.
   float* state(size_t slot) const { return slot < states.size() ? states[slot].data : nullptr; }
 };

@@ -5,10 +5,10 @@
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
+#include "graph/buffer_placer.h"
 #include "graph/cpu_program.h"
 #include "graph/cuda_program.h"
 #include "graph/embedding_node.h"
-#include "graph/op_list.h"
 #include "ops/embedding/embedding.h"
 
 namespace pss {
@@ -35,6 +35,7 @@ Program::Program(GraphSpec graph, const EngineOptions& options, std::unique_ptr<
 void Program::compile() {
   find_embeddings();
   place_buffers();
+  build_gradient_sums();
   for (const NodeSpec& node : graph_.nodes) ops_.push_back(build_op(node));
   build_rest(options_.training, scores());
   store_->initialise(team_);
@@ -58,77 +59,43 @@ void Program::find_embeddings() {
                                             backend_.get());
 }
 
-// Values live from their producer's forward to their last reader (their producer's backward, when training),
-// gradients from the first backward that writes them to their producer's backward, those of slots to the
-// update.
 void Program::place_buffers() {
-  const int count = static_cast<int>(graph_.nodes.size());
-  const auto backward_time = [&](int node) { return 2 * count - node; };
-  const int end = 2 * count + 1;
-  std::vector<int> producer(graph_.tensors.size(), -1);
-  std::vector<std::vector<int>> consumers(graph_.tensors.size());
-  std::vector<bool> learns(graph_.tensors.size(), false);
-  for (int i = 0; i < count; i++) {
-    const NodeSpec& node = graph_.nodes[i];
-    producer[node.output] = i;
-    learns[node.output] = !node.parameters.empty();
-    for (const int input : node.inputs) {
-      consumers[input].push_back(i);
-      if (learns[input]) learns[node.output] = true;
-    }
-  }
-  std::vector<BufferRequest> requests;
-  std::vector<std::pair<int, bool>> owners;  // tensor, and whether it is its gradient
-  tensors_.resize(graph_.tensors.size());
-  for (int t = 0; t < static_cast<int>(tensors_.size()); t++) {
-    Tensor& tensor = tensors_[t];
-    tensor.name = graph_.tensors[t].name;
-    tensor.shape = graph_.tensors[t].shape;
-    tensor.cols = 1;
-    for (const int64_t extent : tensor.shape) tensor.cols *= extent;
-    tensor.ld = tensor.cols == 1 ? 1 : pad_to_vector(tensor.cols);
-    const int p = producer[t];
-    if (p < 0 || graph_.nodes[p].op == "sparseInput") continue;
-    // Padding is zero from the start and no op writes it, so a padded tensor can't share its memory.
-    const bool padded = tensor.ld != tensor.cols;
-    const bool output = t == graph_.logits;
-    const bool fused =
-        !output && consumers[t].size() == 1 && can_fuse(graph_.nodes[p], graph_.nodes[consumers[t][0]]);
-    std::vector<const NodeSpec*> readers;
-    for (const int consumer : consumers[t]) readers.push_back(&graph_.nodes[consumer]);
-    tensor.bf16 = !output && tensor.cols > 1 && keeps_bf16(graph_.nodes[p], readers);
-    const int64_t floats = tensor.stored(max_batch_);
-    if (!fused) {
-      int last = options_.training ? backward_time(p) : p;
-      for (const int consumer : consumers[t]) last = std::max(last, consumer);
-      requests.push_back({floats, padded ? 0 : p, padded || output ? end : last});
-      owners.emplace_back(t, false);
-    }
-    if (!options_.training || !learns[t]) continue;
-    if (consumers[t].size() > 1) {
-      throw Error("ERR_GRAPH", "Tensor '" + tensor.name +
-                                   "' is read by several nodes, which gradients can't flow through.");
-    }
-    const int first = consumers[t].empty() ? count : backward_time(consumers[t][0]);
-    const int last = graph_.nodes[p].op == "embedding" ? end : backward_time(p);
-    requests.push_back({floats, padded ? 0 : first, padded ? end : last});
-    owners.emplace_back(t, true);
-  }
+  const auto keeps = [&](const NodeSpec& producer, const std::vector<const NodeSpec*>& readers) {
+    return keeps_bf16(producer, readers);
+  };
+  BufferPlacer placer(graph_, options_.training, max_batch_, keeps);
+  const std::vector<BufferRequest>& requests = placer.requests();
   const int64_t margin = options_.guards ? kMargin : 0;
   plan_ = plan_memory(requests, margin, runs_in_graph_order());
   arena_ = backend_->allocate(plan_.floats);
   if (options_.guards) backend_->fill(arena_.data, arena_.size, kSentinel);
   for (size_t r = 0; r < requests.size(); r++) {
-    Tensor& tensor = tensors_[owners[r].first];
-    float* data = arena_.data + plan_.offsets[r];
-    if (options_.guards) backend_->fill(data, requests[r].floats, 0);
-    (owners[r].second ? tensor.gradient : tensor.value) = data;
+    if (options_.guards) backend_->fill(arena_.data + plan_.offsets[r], requests[r].floats, 0);
+  }
+  placer.place(arena_.data, plan_.offsets);
+  tensors_ = placer.tensors();
+  reads_ = placer.reads();
+}
+
+void Program::build_gradient_sums() {
+  gradient_sums_.resize(graph_.nodes.size());
+  for (size_t i = 0; i < graph_.nodes.size(); i++) {
+    const Tensor& total = tensors_[graph_.nodes[i].output];
+    if (!total.gradient) continue;
+    std::vector<const float*> parts;
+    for (size_t n = 0; n < graph_.nodes.size(); n++) {
+      for (size_t k = 0; k < reads_[n].size(); k++) {
+        const bool reads = graph_.nodes[n].inputs[k] == graph_.nodes[i].output;
+        if (reads && reads_[n][k].gradient != total.gradient) parts.push_back(reads_[n][k].gradient);
+      }
+    }
+    if (!parts.empty()) gradient_sums_[i] = build_gradient_sum(&total, std::move(parts));
   }
 }
 
-Batch Program::slice(const Batch& rows, int64_t first, int64_t count) const {
+Batch Program::slice(const Batch& rows, int64_t first, int64_t count, int64_t step) const {
   return {count, rows.labels + first, rows.dense + first * graph_.num_dense,
-          rows.sparse + first * graph_.num_tables};
+          rows.sparse + first * graph_.num_tables, step};
 }
 
 void Program::check_batch(const Batch& batch) const {
@@ -146,7 +113,10 @@ void Program::forward(const Batch& batch) {
 void Program::backward(const Batch& batch) {
   for (size_t i = ops_.size(); i-- > 0;) {
     if (!ops_[i] || !tensors_[graph_.nodes[i].output].gradient) continue;
-    timed(graph_.nodes[i].name + ".backward", [&] { ops_[i]->backward(batch); });
+    timed(graph_.nodes[i].name + ".backward", [&] {
+      if (gradient_sums_[i]) gradient_sums_[i]->backward(batch);
+      ops_[i]->backward(batch);
+    });
     check_guards(graph_.nodes[i].name);
   }
 }
@@ -172,8 +142,9 @@ void Program::predict(const Batch& rows, float* logits, const std::atomic<bool>&
 }
 
 std::vector<float> Program::collect(const float* data, int64_t rows, int64_t cols, int64_t ld) const {
+  // A slice of a wider tensor ends before its row does.
   std::vector<float> padded(static_cast<size_t>(rows * ld));
-  backend_->copy_out(padded.data(), data, rows * ld);
+  if (rows > 0) backend_->copy_out(padded.data(), data, (rows - 1) * ld + cols);
   if (ld == cols) return padded;
   std::vector<float> values(static_cast<size_t>(rows * cols));
   for (int64_t r = 0; r < rows; r++) {
@@ -198,7 +169,9 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   const Tensor& out = output();
   TraceResult result{std::nan(""), {}, {}, {}};
   check_batch(batch);
-  const Batch staged = stage(batch);
+  Batch first_step = batch;
+  first_step.step = 1;
+  const Batch staged = stage(first_step);
   forward(staged);
   // Values are collected before the backward pass, which may reuse the memory of those nobody reads any more.
   for (const Tensor& tensor : tensors_) {
@@ -218,6 +191,7 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   for (size_t i = ops_.size(); i-- > 0;) {
     const Tensor& tensor = tensors_[graph_.nodes[i].output];
     if (!ops_[i] || !tensor.gradient) continue;
+    if (gradient_sums_[i]) gradient_sums_[i]->backward(staged);
     result.gradients[tensor.name] = collect(tensor, tensor.gradient, batch.B);
     ops_[i]->backward(staged);
     check_guards(graph_.nodes[i].name);
@@ -268,7 +242,7 @@ void Program::check_guards(const std::string& after) const {
   }
   for (const Tensor& tensor : tensors_) {
     for (const float* data : {tensor.value, tensor.gradient}) {
-      if (!data) continue;
+      if (!data || tensor.sliced) continue;
       const float* before = arena + (data - arena_.data);
       const float* behind = before + pad_to_vector(tensor.stored(max_batch_));
       const auto whole = [](float value) { return value == kSentinel; };

@@ -80,6 +80,7 @@ class Program {
   void compile();
 
   virtual std::unique_ptr<Op> build_op(const NodeSpec& node) = 0;
+  virtual std::unique_ptr<Op> build_gradient_sum(const Tensor* total, std::vector<const float*> parts) = 0;
   // All ops are built. `trains` says whether updates are wanted, `scores` whether the output is one logit a
   // row.
   virtual void build_rest(bool trains, bool scores) = 0;
@@ -99,7 +100,8 @@ class Program {
   void backward(const Batch& batch);
   // Throws ERR_GUARD naming `after` when a sentinel is gone; does nothing without `guards`.
   void check_guards(const std::string& after) const;
-  Batch slice(const Batch& rows, int64_t first, int64_t count) const;
+  // Rows of `rows` as a batch of training step `step`, or of a prediction.
+  Batch slice(const Batch& rows, int64_t first, int64_t count, int64_t step = 0) const;
   const Tensor& output() const { return tensors_[graph_.logits]; }
   const Tensor& slots_of(const EmbeddingNode& embedding) const {
     return tensors_[graph_.nodes[embedding.node].output];
@@ -113,13 +115,18 @@ class Program {
   std::vector<int> memory_of_;  // parameter -> index of its memory, or -1
   std::unique_ptr<ParameterStore> store_;
   std::vector<Tensor> tensors_;
+  // [node, input]: the input's value, and the gradient that is this node's to write.
+  std::vector<std::vector<Tensor>> reads_;
   std::vector<std::unique_ptr<Op>> ops_;  // by node; null where there is nothing to do
+  // By node: what completes the gradient of its output, which several nodes read; null elsewhere.
+  std::vector<std::unique_ptr<Op>> gradient_sums_;
   std::vector<EmbeddingNode> embeddings_;
   std::map<std::string, double> timings_;
 
  private:
   void find_embeddings();
   void place_buffers();
+  void build_gradient_sums();
   void check_batch(const Batch& batch) const;
   std::vector<float> collect(const float* data, int64_t rows, int64_t cols, int64_t ld) const;
   // The value or the gradient of a tensor.

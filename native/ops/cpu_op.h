@@ -52,6 +52,10 @@ class CpuOp : public Op {
   void backward(const Batch& batch) final;
 
  protected:
+  // For ops whose kernels are the reference and AVX-512.
+  bool wide() const { return context_.isa >= Isa::kAvx512; }
+  const char* wide_or_reference() const { return wide() ? "avx512" : "reference"; }
+
   OpContext context_;
 
  private:

@@ -20,6 +20,7 @@ struct Tensor {
   int64_t ld = 0;
   float* value = nullptr;     // null when no op materialises it
   float* gradient = nullptr;  // null without training, and where no parameter lies behind it
+  bool sliced = false;        // lies in the rows of a wider tensor, whose row length `ld` then is
   bool bf16 = false;          // value and gradient hold bfloat16, to be read through these:
   Bf16* bf16_value() const { return reinterpret_cast<Bf16*>(value); }
   Bf16* bf16_gradient() const { return reinterpret_cast<Bf16*>(gradient); }
@@ -38,6 +39,7 @@ struct Parameter {
   int64_t ld = 0;
   float* value = nullptr;
   float* gradient = nullptr;  // null for embeddings: their gradient is a list of chunks
+  float l2 = 0;               // updates see the gradient of the loss + l2 * sum of squares
   int64_t stored() const { return rows * ld; }
 };
 
@@ -47,6 +49,7 @@ struct Batch {
   const uint8_t* labels = nullptr;   // [B]
   const float* dense = nullptr;      // [B, N]
   const uint32_t* sparse = nullptr;  // [B, T]
+  int64_t step = 0;                  // of training, from 1; 0 when predicting, which drops nothing
 };
 
 struct OpContext {

@@ -66,13 +66,13 @@ __device__ void add_lines(float* scratch, const RangeArguments& a, const Place& 
   }
 }
 
-// All of the range's records, from `first` on.
+// All of the range's records, from `first` on; `end` is behind the last one at least.
 __device__ void add_range(float* scratch, const RangeArguments& a, uint32_t range, uint32_t first,
-                          uint32_t total) {
+                          uint32_t end) {
   uint32_t count = 32;
   for (; count == 32; first += 32) {
     Place mine{};
-    if (first + threadIdx.x % 32 < total) {
+    if (first + threadIdx.x % 32 < end) {
       const SortedChunk record = a.records[first + threadIdx.x % 32];
       if (pss::range_of(record, a.cut) == range) {
         const pss::Chunk chunk = pss::chunk_place(a.chunks, record.chunk & ~pss::kNextRange);
@@ -111,7 +111,9 @@ __device__ void sum_ranges(const RangeArguments& a, float empty, const Finish& f
   for (; beginnings != 0; beginnings &= beginnings - 1) {
     const int at = __ffs(beginnings) - 1;
     const uint32_t current = __shfl_sync(kWholeWarp, range, at);
-    add_range(scratch, a, current, first + at, total);
+    // The next range may begin in this window too; nothing behind that need be read.
+    const unsigned later = beginnings & (beginnings - 1);
+    add_range(scratch, a, current, first + at, later != 0 ? first + __ffs(later) - 1 : total);
     const int64_t place = static_cast<int64_t>(current) * a.cut.floats;
     finish(scratch, place,
            static_cast<int>(min(static_cast<int64_t>(a.cut.floats), a.target.floats - place)));

@@ -7,7 +7,7 @@
 namespace pss {
 
 // One chunk as one of the ranges it lies in sees it.
-struct SortedChunk {
+struct alignas(8) SortedChunk {
   uint32_t start;  // in units
   uint32_t chunk;  // of the batch; kNextRange is set when the range is the one after the start's
 };

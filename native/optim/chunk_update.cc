@@ -143,6 +143,7 @@ ChunkUpdate::Target ChunkUpdate::target_at(const Target& target, int64_t offset)
 
 void ChunkUpdate::update_dense(float* gradient, int64_t n, const Target& target,
                                const UpdateScalars& scalars) const {
+  add_l2(gradient, target.memory, n, scalars.l2);
   if (rowwise_) {
     update_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
@@ -153,6 +154,7 @@ void ChunkUpdate::update_dense(float* gradient, int64_t n, const Target& target,
 
 void ChunkUpdate::update_touched(float* gradient, int64_t n, const Target& target,
                                  const UpdateScalars& scalars) const {
+  add_l2_touched(gradient, target.memory, n, scalars.l2);
   if (rowwise_) {
     update_touched_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
@@ -204,7 +206,7 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
   const Target here = target_at(target, first);
   if (dense_) {
     update_dense(gradient, n, here, scalars);
-    if (count) std::fill_n(gradient, n, 0.0f);
+    if (count || scalars.l2 != 0) std::fill_n(gradient, n, 0.0f);
   } else if (sweep) {
     update_touched(gradient, n, here, scalars);
   } else {

@@ -38,6 +38,7 @@ struct UpdateScalars {
   float learning_rate;
   float bias_correction1;  // 1 - beta1^t, 1 where unused
   float bias_correction2;
+  float l2 = 0;  // of the parameter at hand: its gradient is the loss's plus 2 * l2 * weight, see add_l2
 };
 UpdateScalars update_scalars(const OptimizerSpec& spec, float learning_rate, int64_t step);
 
@@ -47,6 +48,9 @@ void update_range_ref(float* weights, const float* gradient, float* state0, floa
                       const OptimizerSpec& spec, const UpdateScalars& scalars);
 void update_range_avx512(float* weights, const float* gradient, float* state0, float* state1, int64_t n,
                          const OptimizerSpec& spec, const UpdateScalars& scalars);
+
+// gradient += 2 * l2 * weights, before an update; with l2 = 0 nothing is touched.
+void add_l2(float* gradient, const float* weights, int64_t n, float l2);
 
 // rowwise-adagrad over n floats in rows of `row_length`, of which the last may be short;
 // accumulator[ceil(n / row_length)]. Rows of one float are adagrad.
@@ -62,6 +66,9 @@ void update_touched_ref(float* weights, float* gradient, float* state0, float* s
                         const OptimizerSpec& spec, const UpdateScalars& scalars);
 void update_touched_avx512(float* weights, float* gradient, float* state0, float* state1, int64_t n,
                            const OptimizerSpec& spec, const UpdateScalars& scalars);
+// Like add_l2, but only where gradient isn't kUntouched.
+void add_l2_touched(float* gradient, const float* weights, int64_t n, float l2);
+
 // Like update_rows, but only the rows of which a float was touched.
 void update_touched_rows(float* weights, float* gradient, float* accumulator, int64_t n, int64_t row_length,
                          const OptimizerSpec& spec, const UpdateScalars& scalars);

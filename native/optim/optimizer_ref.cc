@@ -112,4 +112,18 @@ void update_touched_rows(float* weights, float* gradient, float* accumulator, in
   }
 }
 
+void add_l2(float* gradient, const float* weights, int64_t n, float l2) {
+  if (l2 == 0) return;
+  for (int64_t i = 0; i < n; i++) gradient[i] += 2 * l2 * weights[i];
+}
+
+void add_l2_touched(float* gradient, const float* weights, int64_t n, float l2) {
+  if (l2 == 0) return;
+  for (int64_t i = 0; i < n; i++) {
+    if (std::bit_cast<uint32_t>(gradient[i]) != std::bit_cast<uint32_t>(kUntouched)) {
+      gradient[i] += 2 * l2 * weights[i];
+    }
+  }
+}
+
 }  // namespace pss

@@ -21,6 +21,11 @@ export interface Addon {
   readonly synthMaxRowBytes: number;
   readonly machine: () => MachineInfo;
   /**
+   * GPU number `index`, once it is sure that this build's kernels run on it.
+   * @throws ERR_CUDA in one sentence when the build has no kernels, or there is no driver, no such GPU, or no kernel for it
+   */
+  readonly findGpu: (index: number) => UsableGpu;
+  /**
    * A GPU by its number, from 0.
    * @throws ERR_CUDA when there is no driver or no such GPU
    */
@@ -199,6 +204,17 @@ export interface EngineDescription {
   readonly stateBytes: number;
   readonly activationBytes: number;
   readonly nodes: readonly { readonly name: string; readonly op: string; readonly implementation: string }[];
+}
+
+/** A GPU that this build runs on. */
+export interface UsableGpu {
+  readonly name: string;
+  /** As in `8.0`. */
+  readonly computeCapability: string;
+  readonly memoryBytes: number;
+  readonly multiprocessors: number;
+  /** The driver's file. */
+  readonly driver: string;
 }
 
 /** What a GPU says of itself. */

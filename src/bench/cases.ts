@@ -18,7 +18,8 @@ const WORKLOADS = {
     sizes: TERABYTE_SIZES,
     memorySize: 2_604_800,
     yaml: `
-embedding: { kind: robe, dim: 128, chunkSize: 32 }
+embedding: { kind: robe, dim: 128, chunkSize: 32 }`,
+    dlrm: `
 model: { kind: dlrm, bottomMlp: [512, 256, 128], topMlp: [1024, 1024, 512, 256, 1] }
 optimizer: { kind: sgd, learningRate: 1.0 }`,
   },
@@ -26,11 +27,17 @@ optimizer: { kind: sgd, learningRate: 1.0 }`,
     sizes: KAGGLE_SIZES,
     memorySize: 540_000,
     yaml: `
-embedding: { kind: robe, dim: 16, chunkSize: 16 }
+embedding: { kind: robe, dim: 16, chunkSize: 16 }`,
+    dlrm: `
 model: { kind: dlrm, bottomMlp: [512, 256, 64, 16], topMlp: [512, 256, 1] }
 optimizer: { kind: sgd, learningRate: 0.1 }`,
   },
 } as const;
+
+/** Any other model has the sizes of the paper, which are the defaults, and its optimizer. */
+const DEEP = `
+model: { kind: KIND }
+optimizer: { kind: adam, learningRate: 0.001 }`;
 
 /** Name of a case: workload and batch size. */
 export const STEP_CASES = ['tb-2048', 'kaggle-2048', 'kaggle-128'] as const;
@@ -63,12 +70,20 @@ export function benchCase(
   const sizeless = (options.sets ?? []).some((set) =>
     /^embedding\.(kind=full|compression=|memorySize=)/.test(set),
   );
+  // A model of another kind shares no keys with DLRM, so its kind is settled before the other settings are laid on top.
+  const kindOf = (set: string) => /^model\.kind=(\w+)$/.exec(set)?.[1];
+  const kind = (options.sets ?? []).map(kindOf).findLast((named) => named !== undefined) ?? 'dlrm';
+  const modelYaml = kind === 'dlrm' ? workload.dlrm : DEEP.replace('KIND', kind);
   const sets = [
     `data.batchSize=${batchSize}`,
     ...(sizeless ? [] : [`embedding.memorySize=${options.memorySize ?? workload.memorySize}`]),
-    ...(options.sets ?? []),
+    ...(options.sets ?? []).filter((set) => kindOf(set) === undefined),
   ];
-  const config = parseConfig(`data: { train: none, eval: none }${workload.yaml}\n`, `case ${name}`, sets);
+  const config = parseConfig(
+    `data: { train: none, eval: none }${workload.yaml}${modelYaml}\n`,
+    `case ${name}`,
+    sets,
+  );
   const model = buildModel(config, {
     numDense: 13,
     numTables: workload.sizes.length,

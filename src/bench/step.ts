@@ -8,6 +8,8 @@ import { syntheticBatch } from './synthetic-batch.ts';
 export interface BenchRow {
   readonly bench: 'step' | 'inference';
   readonly case: string;
+  /** The kind of model, where one is timed. */
+  readonly model?: string;
   readonly device: 'cpu' | 'cuda';
   readonly precision: string;
   readonly threads: number;
@@ -79,6 +81,7 @@ export async function benchStep(
     return {
       bench,
       case: benchmark.name,
+      model: config.model.kind,
       device: peak.gpu === undefined ? 'cpu' : 'cuda',
       precision: config.precision,
       threads: peak.threads,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { MachineInfo } from '../addon/addon-types.ts';
+import type { MachineInfo, UsableGpu } from '../addon/addon-types.ts';
 import { loadAddon } from '../addon/load.ts';
 
 /** One thing a machine may offer. */
@@ -24,6 +24,8 @@ export interface Check {
 export interface MachineSources {
   /** Throws when the addon doesn't load. */
   readonly machineInfo: () => MachineInfo;
+  /** As `Addon.findGpu`. */
+  readonly findGpu: (index: number) => UsableGpu;
   /** Whether a file exists. */
   readonly exists: (path: string) => boolean;
   /** Names in a folder; empty when there is none. */
@@ -47,6 +49,7 @@ const LIBRARY_FOLDERS = [
 
 const thisMachine: MachineSources = {
   machineInfo: () => loadAddon().machine(),
+  findGpu: (index) => loadAddon().findGpu(index),
   exists: existsSync,
   list: (folder) => (existsSync(folder) ? readdirSync(folder) : []),
   read: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
@@ -137,39 +140,49 @@ function checkMemory({ read }: MachineSources): Check {
 }
 
 function checkCudaDriver(sources: MachineSources): Check {
-  const path = findLibrary('libcuda.so.1', sources);
+  const named = sources.env['PSS_CUDA_DRIVER'];
+  const path = named ? [named].find(sources.exists) : findLibrary('libcuda.so.1', sources);
   const check = { key: 'cudaDriver', name: 'CUDA driver' };
-  if (path !== undefined) {
-    return {
-      ...check,
-      state: 'on',
-      value: `${path}; this version of pss trains on the CPU only`,
-      facts: { path },
-    };
-  }
+  if (path !== undefined) return { ...check, state: 'on', value: path, facts: { path } };
   return {
     ...check,
     state: 'off',
-    value: 'libcuda.so.1 is not on this machine',
-    advice: 'Nothing to do: this version of pss trains on the CPU only.',
+    value: named
+      ? `${named}, which PSS_CUDA_DRIVER names, is not there`
+      : 'libcuda.so.1 is not on this machine',
+    advice: named ? 'Correct or unset PSS_CUDA_DRIVER.' : 'Nothing to do: pss trains on the CPU.',
   };
 }
 
-function checkGpu({ list, read }: MachineSources, hasDriver: boolean): Check {
+function checkGpu(sources: MachineSources, hasDriver: boolean): Check {
   const folder = '/proc/driver/nvidia/gpus';
-  const names = list(folder).map(
-    (gpu) => /^Model:\s*(.+)$/m.exec(read(join(folder, gpu, 'information')) ?? '')?.[1]?.trim() ?? gpu,
-  );
-  const check = { key: 'gpu', name: 'GPU', facts: { names } };
-  if (names.length > 0) return { ...check, state: 'on', value: names.join(', ') };
-  return {
-    ...check,
-    state: 'off',
-    value: hasDriver
-      ? 'the driver is there but shows no NVIDIA GPU'
-      : 'no NVIDIA driver, so none can be seen',
-    ...(hasDriver ? { advice: 'In a container, start it with access to the GPU.' } : {}),
-  };
+  const names = sources
+    .list(folder)
+    .map(
+      (gpu) =>
+        /^Model:\s*(.+)$/m.exec(sources.read(join(folder, gpu, 'information')) ?? '')?.[1]?.trim() ?? gpu,
+    );
+  const check = { key: 'gpu', name: 'GPU' };
+  try {
+    const gpu = sources.findGpu(0);
+    return {
+      ...check,
+      state: 'on',
+      value: `${gpu.name}, compute capability ${gpu.computeCapability}, ${gigabytes(gpu.memoryBytes)}`,
+      facts: { names: names.length > 0 ? names : [gpu.name], ...gpu },
+    };
+  } catch (error) {
+    const off = { ...check, state: 'off', facts: { names } } as const;
+    if (names.length > 0) {
+      return { ...off, value: `${names.join(', ')}, of no use to pss`, advice: (error as Error).message };
+    }
+    if (!hasDriver) return { ...off, value: 'no NVIDIA driver, so none can be seen' };
+    return {
+      ...off,
+      value: 'the driver is there but shows no NVIDIA GPU',
+      advice: 'In a container, start it with access to the GPU.',
+    };
+  }
 }
 
 function checkMpi({ env, exists }: MachineSources): Check {

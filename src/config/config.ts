@@ -92,4 +92,4 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-export type { Config } from './schema.ts';
+export type { Config, DeviceChoice } from './schema.ts';

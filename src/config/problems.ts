@@ -113,6 +113,9 @@ function nearestKey(path: KeyPath): string | undefined {
 
 function knownKeys(schema: z.ZodType, prefix: readonly string[]): string[] {
   const object = unwrap(schema);
+  if (object instanceof z.ZodDiscriminatedUnion) {
+    return [...new Set(object.options.flatMap((option) => knownKeys(option as z.ZodType, prefix)))];
+  }
   if (!(object instanceof z.ZodObject)) return [];
   return Object.entries(object.shape).flatMap(([key, child]) => {
     const path = [...prefix, key];
@@ -121,6 +124,7 @@ function knownKeys(schema: z.ZodType, prefix: readonly string[]): string[] {
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodPipe) return unwrap(schema.out as z.ZodType);
   return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional
     ? unwrap(schema.unwrap() as z.ZodType)
     : schema;

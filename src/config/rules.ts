@@ -1,6 +1,6 @@
 import { embeddingProblems, impliedChunkSize, ownKeys } from './embedding-rules.ts';
 import type { Problem } from './problems.ts';
-import type { CheckedConfig, Config } from './schema.ts';
+import type { CheckedConfig, Config, DeviceChoice } from './schema.ts';
 
 /** Fills in what follows from other keys: the name, the chunk size of kinds that have no choice, lists of one path. */
 export function resolve(checked: CheckedConfig, defaultName: string): Config {
@@ -26,7 +26,7 @@ export function resolve(checked: CheckedConfig, defaultName: string): Config {
     model: checked.model,
     optimizer: checked.optimizer,
     train: { ...train, ...(targetAuc === undefined ? {} : { targetAuc }) },
-    device: checked.device,
+    device: checked.device as DeviceChoice,
     precision: checked.precision,
     threads: checked.threads,
   };
@@ -37,8 +37,31 @@ export function ruleProblems(config: Config): Problem[] {
   return [...embeddingProblems(config.embedding), ...modelProblems(config), ...scheduleProblems(config)];
 }
 
-function modelProblems({ model, embedding }: Config): Problem[] {
+function modelProblems({ model, embedding, train }: Config): Problem[] {
   const problems: Problem[] = [];
+  if (model.kind !== 'dlrm') {
+    const odd =
+      model.kind === 'xdeepfm' ? model.cinLayers.slice(0, -1).find((size) => size % 2 !== 0) : undefined;
+    if (odd !== undefined) {
+      problems.push({
+        path: ['model', 'cinLayers'],
+        text: `model.cinLayers has ${odd} before its last layer, but half of such a layer goes on; make it even`,
+      });
+    }
+    if (model.compat === 'criteo_deepctr' && embedding.kind !== 'robe' && embedding.kind !== 'hashednet') {
+      problems.push({
+        path: ['model', 'compat'],
+        text: `model.compat criteo_deepctr is about shared arrays; use kind robe or hashednet, not ${embedding.kind}`,
+      });
+    }
+    if (model.compat === 'criteo_deepctr' && model.dropout > 0 && train.evalEvery === 0) {
+      problems.push({
+        path: ['model', 'compat'],
+        text: 'model.compat criteo_deepctr stops dropout at the first evaluation; set train.evalEvery',
+      });
+    }
+    return problems;
+  }
   const bottom = model.bottomMlp.at(-1);
   const top = model.topMlp.at(-1);
   if (bottom !== embedding.dim) {

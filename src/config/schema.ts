@@ -1,33 +1,11 @@
 import { z } from 'zod';
-
-/** What the contract names but this version doesn't hold: asked for by name, they get a sentence of their own. */
-const NOT_YET: Readonly<Record<string, readonly string[]>> = {
-  'model.kind': ['dcn', 'autoint', 'deepfm', 'xdeepfm', 'fibinet'],
-  device: ['cuda'],
-};
-
-/** One of `values`; a value of `NOT_YET[path]` is told apart from a misspelling. */
-function choice<const T extends readonly [string, ...string[]]>(path: string, values: T) {
-  return z.enum(values, {
-    error: (issue) => {
-      const value = String(issue.input);
-      const planned = NOT_YET[path]?.includes(value.replace(/^cuda:\d+$/, 'cuda')) ?? false;
-      const list = values.join(', ');
-      return planned
-        ? `"${value}" isn't available in this version; use ${values.length > 1 ? `one of ${list}` : list}`
-        : undefined;
-    },
-  });
-}
+import { type ModelConfig, modelSchema } from './model-schema.ts';
 
 const positive = z.int().positive();
 const count = z.int().nonnegative();
 const rate = z.number().positive();
 const decay = z.number().min(0).lt(1);
 const pathList = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
-/** Longest layer; a typo such as 512256 fails here instead of asking for terabytes. */
-const MAX_LAYER = 65_536;
-const layers = z.array(positive.max(MAX_LAYER)).min(1);
 
 const data = z.strictObject({
   train: pathList,
@@ -56,12 +34,6 @@ const embedding = z.strictObject({
   sketch: z.enum(['gaussian', 'achlioptas', 'sparse']).optional(),
   nonZeros: positive.max(64).optional(),
   gradient: z.enum(['auto', 'dense', 'sparse']).default('auto'),
-});
-
-const model = z.strictObject({
-  kind: choice('model.kind', ['dlrm']).default('dlrm'),
-  bottomMlp: layers,
-  topMlp: layers,
 });
 
 const optimizer = z.strictObject({
@@ -99,10 +71,15 @@ export const configSchema = z.strictObject({
   seed: count.max(2 ** 32 - 1).default(1),
   data,
   embedding,
-  model,
+  model: modelSchema,
   optimizer,
   train: train.prefault({}),
-  device: choice('device', ['auto', 'cpu']).default('auto'),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|cuda(:\d{1,3})?)$/, {
+      error: 'must be auto, cpu, cuda or cuda:N with the number of a GPU',
+    })
+    .default('auto'),
   precision: z.enum(['f32', 'bf16']).default('f32'),
   threads: z.union([z.literal('auto'), positive.max(1024)]).default('auto'),
 });
@@ -121,11 +98,14 @@ export interface Config {
   readonly model: ModelConfig;
   readonly optimizer: OptimizerConfig;
   readonly train: TrainConfig;
-  readonly device: 'auto' | 'cpu';
+  readonly device: DeviceChoice;
   /** Of activations and of what matrix products read; weights and M learn in f32 under either. */
   readonly precision: 'f32' | 'bf16';
   readonly threads: 'auto' | number;
 }
+
+/** `cuda` is `cuda:0`; `auto` a GPU where one can be used, else the CPU. */
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
 export interface DataConfig {
   /** Patterns as written (see `expandDataPaths`), relative to the current directory. */
@@ -167,14 +147,6 @@ export interface EmbeddingConfig {
   /** jlt with a sparse sketch: entries of a column of S, which are rows of M a lookup reads. */
   readonly nonZeros?: number;
   readonly gradient: 'auto' | 'dense' | 'sparse';
-}
-
-export interface ModelConfig {
-  readonly kind: 'dlrm';
-  /** Output sizes of the layers over the dense features; the last is `embedding.dim`. */
-  readonly bottomMlp: readonly number[];
-  /** Output sizes of the layers over the interaction; the last is 1. */
-  readonly topMlp: readonly number[];
 }
 
 export interface OptimizerConfig {

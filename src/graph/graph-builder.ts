@@ -24,6 +24,7 @@ export class GraphBuilder {
   readonly #tensors: TensorSpec[] = [];
   readonly #parameters: ParameterSpec[] = [];
   readonly #nodes: NodeSpec[] = [];
+  #adjust: (parameter: ParameterSpec) => ParameterSpec = (parameter) => parameter;
 
   /**
    * @param numDense N
@@ -82,24 +83,25 @@ export class GraphBuilder {
     attributes: EmbeddingAttributes,
     parameters: readonly ParameterSpec[],
   ): TensorRef {
-    this.#expectRank(name, ids, 1);
+    this.expectRank(name, ids, 1);
     const shape = [attributes.columns?.length ?? (ids.shape[0] as number), attributes.dim];
     return this.node('embedding', name, [ids], shape, parameters, { ...attributes });
   }
 
-  /** out = activation(input · weightᵀ + bias), [B, in] → [B, out]; weight is [out, in]. */
+  /** out = activation(input · weightᵀ + bias), [B, in] → [B, out]; weight is [out, in]; no bias without `init.bias`. */
   linear(
     name: string,
     input: TensorRef,
     outputSize: number,
     activation: Activation,
-    init: { readonly weight: InitSpec; readonly bias: InitSpec },
+    init: { readonly weight: InitSpec; readonly bias?: InitSpec },
   ): TensorRef {
-    this.#expectRank(name, input, 1);
-    const parameters = [
-      { name: `${name}.weight`, shape: [outputSize, input.shape[0] as number], init: init.weight },
-      { name: `${name}.bias`, shape: [outputSize], init: init.bias },
+    this.expectRank(name, input, 1);
+    const inputSize = input.shape[0] as number;
+    const parameters: ParameterSpec[] = [
+      { name: `${name}.weight`, shape: [outputSize, inputSize], init: init.weight },
     ];
+    if (init.bias) parameters.push({ name: `${name}.bias`, shape: [outputSize], init: init.bias });
     return this.node('linear', name, [input], [outputSize], parameters, { activation });
   }
 
@@ -108,8 +110,8 @@ export class GraphBuilder {
    * [B, D] and [B, F, D] → [B, D + F·(F+1)/2].
    */
   dotInteraction(name: string, dense: TensorRef, slots: TensorRef): TensorRef {
-    this.#expectRank(name, dense, 1);
-    this.#expectRank(name, slots, 2);
+    this.expectRank(name, dense, 1);
+    this.expectRank(name, slots, 2);
     const [numSlots, dim] = slots.shape as [number, number];
     if (dense.shape[0] !== dim) {
       throw invalid(name, `needs vectors of one length, but got ${dense.shape[0]} and ${dim}`);
@@ -167,14 +169,31 @@ export class GraphBuilder {
     return { index, shape };
   }
 
-  #parameter({ name, shape, init }: ParameterSpec): number {
+  /**
+   * Runs `build` with every parameter it adds changed by `change`: its initial values, or what L2 asks of it.
+   * @returns what `build` does
+   */
+  adjusting<T>(change: (parameter: ParameterSpec) => ParameterSpec, build: () => T): T {
+    const outer = this.#adjust;
+    this.#adjust = (parameter) => outer(change(parameter));
+    try {
+      return build();
+    } finally {
+      this.#adjust = outer;
+    }
+  }
+
+  #parameter(given: ParameterSpec): number {
+    const parameter = this.#adjust(given);
+    const { name, shape } = parameter;
     if (!shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw invalid(name, `would have the shape [${shape.join(', ')}]`);
     }
-    return this.#parameters.push({ name, shape, init }) - 1;
+    return this.#parameters.push(parameter) - 1;
   }
 
-  #expectRank(name: string, input: TensorRef, rank: number): void {
+  /** @throws PssError ERR_MODEL naming the node unless `input` has `rank` dimensions beside B */
+  expectRank(name: string, input: TensorRef, rank: number): void {
     if (input.shape.length !== rank) {
       throw invalid(name, `needs an input of ${rank + 1} dimensions, but got [B, ${input.shape.join(', ')}]`);
     }

@@ -27,6 +27,8 @@ export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
   readonly init: InitSpec;
+  /** Updates see the gradient of the loss + l2·Σw²; nothing is added where it is left out. */
+  readonly l2?: number;
 }
 
 /** Initial values come from Philox, keyed by (seed, parameter name, index). */
@@ -35,18 +37,47 @@ export type InitSpec =
   | { readonly kind: 'uniform'; readonly bound: number }
   | { readonly kind: 'zeros' };
 
+/** Every op the engine knows; native/graph/op_list.cc is the other end of this list. */
+export type OpName =
+  | 'denseInput'
+  | 'sparseInput'
+  | 'embedding'
+  | 'combine'
+  | 'projection'
+  | 'tensorTrain'
+  | 'sketch'
+  | 'joinSlots'
+  | 'linear'
+  | 'dotInteraction'
+  | 'concat'
+  | 'logitSum'
+  | 'dropout'
+  | 'fmInteraction'
+  | 'crossNetwork'
+  | 'crossCombine'
+  | 'cin'
+  | 'selfAttention'
+  | 'senet'
+  | 'bilinearInteraction'
+  | 'firstComponent';
+
+/** Ops without kernels for a GPU. */
+export const CPU_ONLY_OPS: ReadonlySet<OpName> = new Set([
+  'concat',
+  'logitSum',
+  'dropout',
+  'fmInteraction',
+  'crossNetwork',
+  'crossCombine',
+  'cin',
+  'selfAttention',
+  'senet',
+  'bilinearInteraction',
+  'firstComponent',
+]);
+
 export interface NodeSpec {
-  readonly op:
-    | 'denseInput'
-    | 'sparseInput'
-    | 'embedding'
-    | 'combine'
-    | 'projection'
-    | 'tensorTrain'
-    | 'sketch'
-    | 'joinSlots'
-    | 'linear'
-    | 'dotInteraction';
+  readonly op: OpName;
   readonly name: string;
   /** Tensor indices. */
   readonly inputs: readonly number[];

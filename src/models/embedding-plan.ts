@@ -50,15 +50,15 @@ const PLANNERS: Readonly<Record<Config['embedding']['kind'], (context: PlanConte
  * @throws UsageError ERR_CONFIG when the data don't have what the kind or hash needs, or the budget is too small
  */
 export function planEmbedding(config: Config, facts: DataFacts): EmbeddingPlan {
-  const sizes = facts.ids === 'vocab' ? facts.tableSizes : facts.distinct;
-  const fullFloats = sizes && sumOf(sizes, (size) => size) * config.embedding.dim;
+  const sizes = sizesOf(facts);
+  const fullFloats = fullTableFloats(config, facts);
   const context: PlanContext = {
     config,
     numTables: facts.numTables,
     // An estimate of an empty column is 0, which no array can have.
     tables: sizes?.map((size, column) => ({ column, size: Math.max(1, Math.round(size)) })),
     numbered: facts.ids === 'vocab',
-    budget: budgetOf(config, fullFloats),
+    budget: embeddingBudget(config, facts),
   };
   const parts = PLANNERS[config.embedding.kind](context);
   const floats = sumOf(parts, (part) => part.floats);
@@ -80,9 +80,23 @@ function buildParts(parts: readonly EmbeddingPart[], graph: GraphBuilder, ids: T
   return joinSlots(graph, 'embedding', inputs);
 }
 
-/** Floats the embedding may take: as configured, or ⌊Σ E_t·D / compression⌋; for full tables all of them. */
-function budgetOf(config: Config, fullFloats: number | undefined): number {
+function sizesOf(facts: DataFacts): readonly number[] | undefined {
+  return facts.ids === 'vocab' ? facts.tableSizes : facts.distinct;
+}
+
+/** Σ E_t·D; undefined when the table sizes aren't known even as an estimate. */
+export function fullTableFloats(config: Config, facts: DataFacts): number | undefined {
+  const sizes = sizesOf(facts);
+  return sizes && sumOf(sizes, (size) => size) * config.embedding.dim;
+}
+
+/**
+ * Floats the embedding may take: as configured, or ⌊Σ E_t·D / compression⌋; for full tables all of them.
+ * @throws UsageError ERR_CONFIG when a compression means nothing, for want of table sizes
+ */
+export function embeddingBudget(config: Config, facts: DataFacts): number {
   const { kind, compression, memorySize } = config.embedding;
+  const fullFloats = fullTableFloats(config, facts);
   if (kind === 'full') return fullFloats ?? 0;
   if (memorySize !== undefined) return memorySize;
   if (fullFloats === undefined) {

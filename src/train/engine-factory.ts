@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { EngineOptions, MachineInfo, NativeEngine } from '../addon/addon-types.ts';
+import type { EngineOptions, MachineInfo, NativeEngine, UsableGpu } from '../addon/addon-types.ts';
 import { loadAddon } from '../addon/load.ts';
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
@@ -9,6 +9,8 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 export interface EngineFactory {
   createEngine(graph: GraphSpec, options: EngineOptions): NativeEngine;
   machine(): Pick<MachineInfo, 'cpu' | 'isa'>;
+  /** As `Addon.findGpu`. */
+  findGpu(index: number): Pick<UsableGpu, 'name'>;
 }
 
 /** The native addon as an engine factory. */
@@ -23,6 +25,7 @@ export function nativeEngines(): EngineFactory {
       }
     },
     machine: () => addon.machine(),
+    findGpu: (index) => addon.findGpu(index),
   };
 }
 

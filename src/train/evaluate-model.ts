@@ -43,6 +43,7 @@ export async function evaluateModel(
       threads: resolveThreads(config),
       batchSize,
       precision: config.precision,
+      device: config.device,
       engines,
     });
     const progress = reporter.progress({ title: 'Evaluating', total: data.rows, unit: 'rows' });

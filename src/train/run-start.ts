@@ -5,7 +5,7 @@ import type { TrainingRun } from './training-run.ts';
 
 /** The event a run, or a resumed part of it, begins with. */
 export function runStartEvent(run: TrainingRun): RunStartEvent {
-  const { config, model, machine, threads, trainData, evalData, state, resumed } = run;
+  const { config, model, device, machine, threads, trainData, evalData, state, resumed } = run;
   return {
     event: 'run_start',
     schema: 1,
@@ -15,8 +15,8 @@ export function runStartEvent(run: TrainingRun): RunStartEvent {
     parameters: model.parameters,
     embeddingBytes: model.embeddingBytes,
     compression: model.compression,
-    device: 'cpu',
-    deviceName: machine.cpu,
+    device: device.device,
+    deviceName: device.deviceName,
     threads,
     precision: config.precision,
     versions: { pss: PSS_VERSION, node: process.versions.node, isa: machine.isa },

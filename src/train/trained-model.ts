@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { EngineOptions, NativeEngine } from '../addon/addon-types.ts';
 import { findCheckpoint, MODEL_NAME } from '../checkpoint/checkpoint.ts';
 import { describeSafetensors, loadSafetensors } from '../checkpoint/safetensors.ts';
+import type { DeviceChoice } from '../config/config.ts';
 import { PssError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { decodeModelMetadata, type ModelMetadata } from '../models/model-metadata.ts';
+import { resolveDevice } from './device.ts';
 import { type EngineFactory, nativeEngines } from './engine-factory.ts';
 import { explainEngineError } from './guards.ts';
 import { sigmoid } from './sigmoid.ts';
@@ -39,6 +41,8 @@ export interface LoadModelOptions {
   readonly batchSize?: number;
   /** Of activations and of what matrix products read; default f32, whatever the model was trained with. */
   readonly precision?: 'f32' | 'bf16';
+  /** Default `auto`: a GPU where one can be used. */
+  readonly device?: DeviceChoice;
   /** What compiles models; default the native addon. */
   readonly engines?: EngineFactory;
 }
@@ -52,8 +56,8 @@ export async function loadModel(path: string, options: LoadModelOptions = {}): P
   const file = await modelFile(path);
   const { graph, facts } = await readModelMetadata(file);
   const { threads = availableParallelism(), batchSize = 16_384, precision = 'f32' } = options;
-  const { engines = nativeEngines() } = options;
-  const engine = await openForScoring(file, graph, { threads, batchSize, precision, engines });
+  const { device = 'auto', engines = nativeEngines() } = options;
+  const engine = await openForScoring(file, graph, { threads, batchSize, precision, device, engines });
   let last: Promise<unknown> = Promise.resolve();
   return {
     facts,
@@ -91,9 +95,10 @@ export async function modelFile(path: string, warn: (line: string) => void = () 
 export async function openForScoring(
   file: string,
   graph: GraphSpec,
-  options: ScoringOptions & { readonly engines: EngineFactory },
+  options: ScoringOptions & { readonly device: DeviceChoice; readonly engines: EngineFactory },
 ): Promise<NativeEngine> {
-  const engine = options.engines.createEngine(graph, scoringOptions(options));
+  const device = resolveDevice(options.device, options.engines, graph);
+  const engine = options.engines.createEngine(graph, { ...scoringOptions(options), ...device.options });
   try {
     await loadSafetensors(file, engine.parameters(), engine);
   } catch (error) {

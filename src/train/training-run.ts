@@ -15,6 +15,7 @@ import type { GraphSpec } from '../graph/graph-spec.ts';
 import { buildModel, type Model } from '../models/build-model.ts';
 import { checkSameEmbedding, decodeModelMetadata } from '../models/model-metadata.ts';
 import { checkSameFacts, Dataset } from '../reader/dataset.ts';
+import { type Device, resolveDevice } from './device.ts';
 import { type EngineFactory, resolveThreads } from './engine-factory.ts';
 import { guardLabels } from './guards.ts';
 import type { Reporter } from './reporter.ts';
@@ -40,6 +41,7 @@ export interface TrainingRun {
   readonly model: Model;
   readonly engine: NativeEngine;
   readonly threads: number;
+  readonly device: Device;
   readonly machine: Pick<MachineInfo, 'cpu' | 'isa'>;
   /** Where the run begins or goes on. */
   readonly state: TrainingState;
@@ -66,8 +68,9 @@ export async function openTrainingRun(options: TrainingRunOptions): Promise<Trai
     checkSameFacts(trainData.facts, evalData.facts, 'The data of data.eval');
     const model = buildModel(config, trainData.facts);
     for (const warning of model.warnings) reporter.warn(warning);
+    const device = resolveDevice(config.device, engines, model.graph);
     const threads = resolveThreads(config);
-    const engine = engines.createEngine(model.graph, engineOptions(config, threads));
+    const engine = engines.createEngine(model.graph, engineOptions(config, threads, device));
     opened.push({ close: () => engine.dispose() });
     const runHash = hashRun(config, model.graph, trainData.manifestHashes);
     const restored = options.resume ? await restore(runDir, runHash, engine, reporter) : undefined;
@@ -75,7 +78,20 @@ export async function openTrainingRun(options: TrainingRunOptions): Promise<Trai
     const state = restored ?? initialState(config.seed, runHash);
     const machine = engines.machine();
     const resumed = options.resume;
-    return { config, runDir, trainData, evalData, model, engine, threads, machine, state, resumed, close };
+    return {
+      config,
+      runDir,
+      trainData,
+      evalData,
+      model,
+      engine,
+      threads,
+      device,
+      machine,
+      state,
+      resumed,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -115,7 +131,7 @@ async function restore(
   return checkpoint.state;
 }
 
-function engineOptions(config: Config, threads: number): EngineOptions {
+function engineOptions(config: Config, threads: number, device: Device): EngineOptions {
   const { kind, beta1, beta2, epsilon, initialAccumulator } = config.optimizer;
   return {
     batchSize: config.data.batchSize,
@@ -125,6 +141,7 @@ function engineOptions(config: Config, threads: number): EngineOptions {
     isa: 'auto',
     training: true,
     precision: config.precision,
+    ...device.options,
   };
 }
 

@@ -1,30 +1,18 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { countKernels } from '../helpers/cuda-counters.ts';
 import { isEmulated, missingCuda } from '../helpers/cuda-device.ts';
-import { runModule } from '../helpers/run-module.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('counters on CUDA');
 const reason = missingCuda() ?? (isEmulated() ? undefined : 'only the emulated driver counts');
 
-interface Counters {
-  readonly localBytes: number;
-  readonly globalLoad: { readonly sectors: number; readonly sectorUse: number };
-  readonly globalStore: { readonly sectors: number; readonly sectorUse: number };
-  readonly sharedLoad: { readonly bankConflicts: number };
-  readonly sharedStore: { readonly bankConflicts: number };
-}
-
 /** One forward and backward pass over 128 rows of layers 13 → hidden → outputs, counted, by kernel. */
 function countTrace(
   precision: 'f32' | 'bf16' = 'f32',
   [hidden, outputs]: readonly [number, number] = [128, 64],
-): Map<string, Counters> {
-  const file = join(tmpdir(), `pss-counters-${process.pid}.json`);
-  const script = `
+) {
+  return countKernels(`
     import { loadAddon } from './src/addon/load.ts';
     import { tinyBatch, tinyOptions } from './test/helpers/tiny-model.ts';
     import { cotangent, twoLayers } from './test/helpers/two-layers.ts';
@@ -33,12 +21,7 @@ function countTrace(
     const engine = new Engine(twoLayers(${hidden}, ${outputs}), options);
     await engine.trace(tinyBatch(128), cotangent(128 * ${outputs}));
     await engine.dispose();
-  `;
-  const run = runModule(script, { PTX_STATS: file });
-  assert.is(run.status, 0, run.stderr);
-  const counters = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Counters>;
-  rmSync(file);
-  return new Map(Object.entries(counters));
+  `);
 }
 
 for (const precision of ['f32', 'bf16'] as const) {

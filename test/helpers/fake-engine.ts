@@ -29,6 +29,9 @@ export function fakeEngines(behaviour: FakeBehaviour = {}): EngineFactory & { re
   return {
     live: () => live,
     machine: () => ({ cpu: 'a fake', isa: 'reference' }),
+    findGpu: () => {
+      throw new Error('fakes run on no GPU');
+    },
     createEngine: (graph, options) => {
       live++;
       return new FakeEngine(graph, options, behaviour, () => {

@@ -8,6 +8,9 @@ const BARE: MachineSources = {
   machineInfo: () => {
     throw new Error('The native addon is missing.');
   },
+  findGpu: () => {
+    throw new Error('The native addon is missing.');
+  },
   exists: () => false,
   list: () => [],
   read: () => undefined,
@@ -21,6 +24,13 @@ const RICH: MachineSources = {
     features: ['avx2', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'amx_bf16'],
     isa: 'avx512',
     compiler: 'g++ 12.2.0',
+  }),
+  findGpu: () => ({
+    name: 'Some GPU',
+    computeCapability: '8.0',
+    memoryBytes: 40e9,
+    multiprocessors: 108,
+    driver: 'libcuda.so.1',
   }),
   exists: (path) => ['/opt/cuda/libcuda.so.1', '/usr/bin/mpirun'].includes(path),
   list: () => ['0000:01:00.0'],
@@ -63,8 +73,8 @@ test('names everything a rich machine has', () => {
     ],
   );
   assert.is(find(checks, 'cpu').value, 'Some CPU, 8 cores');
-  assert.is(find(checks, 'gpu').value, 'Some GPU');
-  assert.match(find(checks, 'cudaDriver').value, /^\/opt\/cuda\/libcuda\.so\.1;/);
+  assert.is(find(checks, 'gpu').value, 'Some GPU, compute capability 8.0, 40.0 GB');
+  assert.is(find(checks, 'cudaDriver').value, '/opt/cuda/libcuda.so.1');
   assert.match(find(checks, 'mpi').value, /^\/usr\/bin\/mpirun;/);
 });
 
@@ -72,11 +82,24 @@ test('tells a driver without a GPU and a CPU without AVX-512', () => {
   const checks = examineMachine({
     ...RICH,
     list: () => [],
+    findGpu: BARE.findGpu,
     machineInfo: () => ({ ...RICH.machineInfo(), features: ['avx2'] }),
   });
   assert.is(find(checks, 'gpu').state, 'off');
   assert.match(find(checks, 'gpu').advice ?? '', /container/);
   assert.is(find(checks, 'features').state, 'off');
+});
+
+test('says why a GPU that is there is of no use', () => {
+  const findGpu = () => {
+    throw new Error('This build has no CUDA kernels; build it again.');
+  };
+  const gpu = find(examineMachine({ ...RICH, findGpu }), 'gpu');
+  assert.is(gpu.state, 'off');
+  assert.is(gpu.value, 'Some GPU, of no use to pss');
+  assert.match(gpu.advice ?? '', /no CUDA kernels/);
+  const misnamed = { ...RICH, env: { PSS_CUDA_DRIVER: '/nowhere/libcuda.so' } };
+  assert.match(find(examineMachine(misnamed), 'cudaDriver').value, /^\/nowhere.*is not there/);
 });
 
 test('minds the memory limit of a container', () => {

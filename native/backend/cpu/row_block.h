@@ -11,4 +11,7 @@ namespace pss {
 // cache. It doesn't depend on the number of threads in use, nor on the cores this process may run on.
 int64_t row_block(int64_t B);
 
+// No batch of up to `max_batch` rows has more blocks than this.
+int64_t most_row_blocks(int64_t max_batch);
+
 }  // namespace pss

@@ -73,8 +73,17 @@ CudaModuleHandle CudaDevice::module(const std::string& name) {
   }
   for (size_t i = 0; i < kEmbeddedFatbinCount; i++) {
     if (name != kEmbeddedFatbins[i].name) continue;
-    PSS_CUDA(driver_.cuModuleLoadData(&handle, kEmbeddedFatbins[i].image));
-    return handle;
+    const CudaResult result = driver_.cuModuleLoadData(&handle, kEmbeddedFatbins[i].image);
+    if (result == 0) return handle;
+    modules_.erase(name);
+    if (result == cuda::kErrorNoBinaryForGpu || result == cuda::kErrorUnsupportedPtx) {
+      throw Error("ERR_CUDA", "This build has no CUDA kernels that " + name_ + " (compute capability " +
+                                  std::to_string(compute_capability_ / 10) + "." +
+                                  std::to_string(compute_capability_ % 10) +
+                                  ") and its driver can run; build it again with CUDAARCHS=native, or use "
+                                  "device: cpu.");
+    }
+    PSS_CUDA(result);
   }
   modules_.erase(name);
   throw Error("ERR_CUDA", "This build has no CUDA kernels called '" + name + "'; build it again.");

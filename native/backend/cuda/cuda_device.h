@@ -22,6 +22,9 @@ class CudaDevice {
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
 
+  // Throws ERR_CUDA unless this build's kernels run here.
+  void check_kernels() { kernel("dense_input_kernel", "dense_input"); }
+
   // The kernel `function` of the file `module`.cu; a file's code is loaded when first asked for. With more
   // than 48 KiB of dynamic shared memory it must be allowed here.
   CudaFunctionHandle kernel(const std::string& module, const std::string& function, int shared_bytes = 0);

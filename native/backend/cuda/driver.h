@@ -27,7 +27,7 @@ using CudaGraphExecHandle = struct CudaGraphExecOpaque*;
 
 namespace cuda {
 // Values of the driver's enumerations that are used here, under their own names.
-constexpr CudaResult kErrorOutOfMemory = 2;
+constexpr CudaResult kErrorOutOfMemory = 2, kErrorNoBinaryForGpu = 209, kErrorUnsupportedPtx = 222;
 constexpr unsigned kStreamNonBlocking = 1, kEventDefault = 0, kEventDisableTiming = 2;
 constexpr int kAttributeSharedMemoryPerBlockOptin = 97, kAttributeMultiprocessors = 16;
 constexpr int kAttributeComputeMajor = 75, kAttributeComputeMinor = 76;

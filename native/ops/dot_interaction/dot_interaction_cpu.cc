@@ -46,7 +46,7 @@ DotInteraction::DotInteraction(const OpContext& context, const Tensor* bottom, c
       fused_(fused),
       out_(out),
       bf16_(context.precision == Precision::kBf16),
-      native_(bf16_ && out->bf16 && context.isa == Isa::kAvx512Bf16),
+      native_(bf16_ && out->bf16 && context.isa >= Isa::kAvx512Bf16),
       shape_(interaction_shape(slots->cols / bottom->cols, bottom->cols)),
       scratch_floats_(shape_.Vp * shape_.Dp + interaction_scratch(shape_) + out->ld + shape_.V * shape_.Dp),
       scratch_(static_cast<size_t>(context.team->threads() * scratch_floats_)),

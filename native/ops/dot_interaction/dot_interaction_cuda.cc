@@ -43,7 +43,9 @@ InteractionInputs interaction_inputs(const Tensor& bottom, const Tensor& slots, 
   in.slice_floats = in.cuts > 1 ? kSliceFloats : std::min(pieces * Z, a.D);
   in.slices = in.cuts * ((a.chunks + pieces - 1) / pieces);
   in.stride = vector_stride(in.slice_floats);
-  in.quads = fused ? fused->addressing().quads(slots.ld) : a.D % 4 == 0;
+  in.whole_quads =
+      a.D % 4 == 0 && (in.slices == 1 || (in.slice_floats % 4 == 0 && (in.cuts == 1 || Z % 4 == 0)));
+  in.quads = fused ? fused->addressing().quads(slots.ld) : in.whole_quads;
   in.lanes_log2 = lanes_log2((std::min(Z, in.slice_floats) + 3) / (in.quads ? 4 : 1));
   return in;
 }

@@ -76,14 +76,19 @@ __device__ inline void gather_slice(float* vectors, const InteractionInputs& a, 
                                     const Slice& slice) {
   const float* bottom = a.bottom + b * a.bottom_ld + slice.first;
   const int thread = threadIdx.x;
-  if (a.quads) {
+  if (a.whole_quads) {
     for (int i = 4 * thread; i < slice.floats; i += 4 * kInteractionThreads) {
       copy_quad(vectors + i, bottom + i, true);
     }
-    gather_pieces<4>(vectors, a, b, slice);
   } else {
     for (int i = thread; i < slice.floats; i += kInteractionThreads) copy_float(vectors + i, bottom + i);
+  }
+  if (a.quads) {
+    gather_pieces<4>(vectors, a, b, slice);
+  } else {
     gather_pieces<1>(vectors, a, b, slice);
+  }
+  if (slice.floats % 4 != 0) {
     for (int row = thread; row < a.V; row += kInteractionThreads) {
       for (int i = slice.floats; i % 4 != 0; i++) vectors[row * a.stride + i] = 0;
     }

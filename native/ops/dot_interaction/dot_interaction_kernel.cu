@@ -159,16 +159,20 @@ __device__ void store_gradient(const pss::InteractionBackwardArguments& a, int64
   if (i >= a.in.V) return;
   if (i > 0) {
     float* to = a.dslots + b * a.dslots_ld + (i - 1) * a.in.addressing.D + place;
-    if (a.dslots) store_quad(to, value, left, a.in.quads);
+    if (a.dslots) store_quad(to, value, left, a.in.whole_quads);
     return;
   }
   if (!a.dbottom) return;
   const float* dout = a.dout + b * a.dout_ld + place;
-  value.x += dout[0];
-  if (left > 1) value.y += dout[1];
-  if (left > 2) value.z += dout[2];
-  if (left > 3) value.w += dout[3];
-  store_quad(a.dbottom + b * a.in.bottom_ld + place, value, left, a.in.quads);
+  if (a.in.whole_quads) {
+    add_scaled(value, 1, quad_at(dout));
+  } else {
+    value.x += dout[0];
+    if (left > 1) value.y += dout[1];
+    if (left > 2) value.z += dout[2];
+    if (left > 3) value.w += dout[3];
+  }
+  store_quad(a.dbottom + b * a.in.bottom_ld + place, value, left, a.in.whole_quads);
 }
 
 }  // namespace

@@ -18,9 +18,10 @@ struct InteractionInputs {
   int32_t V;
   int32_t tile_rows;  // ceil(V / 4)
   int32_t slices, slice_floats, cuts;
-  int32_t stride;      // floats between vectors in shared memory
-  int32_t quads;       // everything consists of aligned groups of four floats
-  int32_t lanes_log2;  // lanes that take a piece together
+  int32_t stride;       // floats between vectors in shared memory
+  int32_t whole_quads;  // rows and slices of D consist of aligned groups of four floats
+  int32_t quads;        // so do chunks in M
+  int32_t lanes_log2;   // lanes that take a piece together
 };
 
 struct InteractionForwardArguments {

@@ -36,6 +36,7 @@ void linear_dweight_ref(float* dweights, int64_t w_ld, const Matrix& dz, const M
 
 class Linear : public CpuOp {
  public:
+  // `bias` may be null: then nothing is added.
   Linear(const OpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias, bool relu,
          Tensor* y);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
@@ -50,6 +51,7 @@ class Linear : public CpuOp {
   const char* implementation() const override { return kernels_ ? isa_name(context_.isa) : "reference"; }
 
  private:
+  const float* bias_values() const { return bias_ ? bias_->value : nullptr; }
   void one_output_forward(int64_t first, int64_t last);
   void one_output_backward(int64_t B, int64_t first, int64_t last);
   void pack(int64_t panel);
@@ -59,7 +61,7 @@ class Linear : public CpuOp {
 
   const Tensor* x_;
   const Parameter* weight_;
-  const Parameter* bias_;
+  const Parameter* bias_;  // may be null
   bool relu_;
   Tensor* y_;
   int64_t K_;  // padded to whole vectors; the weights' padding is zero

@@ -49,7 +49,7 @@ Linear::Linear(const OpContext& context, const Tensor* x, const Parameter* weigh
       input_(x->values()),
       masked_(y->gradients()),
       share_(N_ == 1 ? K_ + kVector : y->ld) {
-  if (weight->cols != x->cols || y->cols != N_ || bias->cols != N_) {
+  if (weight->cols != x->cols || y->cols != N_ || (bias && bias->cols != N_)) {
     throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +
                                  " inputs but its input '" + x->name + "' has " + std::to_string(x->cols) +
                                  " columns.");
@@ -90,7 +90,7 @@ int64_t Linear::tasks(Stage stage, int64_t) {
 void Linear::run_task(Stage stage, int64_t B, int64_t task) {
   if (stage == Stage::kPackWeights) return pack(task);
   const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
-  sum_shares(bias_->gradient + first, B, first + (N_ == 1 ? K_ : 0), rows);
+  if (bias_) sum_shares(bias_->gradient + first, B, first + (N_ == 1 ? K_ : 0), rows);
   float* dweights = weight_->gradient + first * K_;
   if (N_ == 1) return sum_shares(dweights, B, 0, K_);
   if (!kernels_) {
@@ -103,7 +103,7 @@ void Linear::run_task(Stage stage, int64_t B, int64_t task) {
 void Linear::update_task(int64_t task, const ParameterUpdate& update) {
   const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
   update.apply(*weight_, first * K_, rows * K_);
-  update.apply(*bias_, first, rows);
+  if (bias_) update.apply(*bias_, first, rows);
   if (kernels_ && N_ > 1) pack(task);
 }
 
@@ -116,10 +116,10 @@ void Linear::forward_rows(const Batch&, int64_t first, int64_t last) {
   if (N_ == 1) return one_output_forward(first, last);
   if (own_input_.size() > 0) copy_rows(input_, x_->values(), first, last);
   if (kernels_) {
-    return kernels_->multiply(y_->values(), input_, forward_panels_.data(), forward_stride_, bias_->value,
+    return kernels_->multiply(y_->values(), input_, forward_panels_.data(), forward_stride_, bias_values(),
                               relu_, first, last, y_->ld, K_);
   }
-  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_->value, relu_, precision_, first, last,
+  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_values(), relu_, precision_, first, last,
                      K_, N_);
 }
 
@@ -154,12 +154,12 @@ void Linear::sum_shares(float* out, int64_t B, int64_t offset, int64_t count) co
 void Linear::one_output_forward(int64_t first, int64_t last) {
   float* y = y_->value;
   if (kernels_) {
-    kernels_->dot_rows(y, input_, weight_->value, bias_->value[0], first, last, K_);
+    kernels_->dot_rows(y, input_, weight_->value, bias_ ? bias_->value[0] : 0.0f, first, last, K_);
     if (!relu_) return;
     for (int64_t b = first; b < last; b++) y[b] = std::max(y[b], 0.0f);
     return;
   }
-  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_->value, relu_, precision_, first, last,
+  linear_forward_ref(y_->values(), input_, weight_->value, K_, bias_values(), relu_, precision_, first, last,
                      K_, 1);
 }
 

@@ -35,7 +35,7 @@ LinearCuda::LinearCuda(const CudaOpContext& context, const Tensor* x, const Para
       dx_(context, GemmLayout::kKContiguousInA, context.max_batch, K_),
       dw_(context, GemmLayout::kKStrided, N_, K_),
       bias_parts_ld_(pad_to_vector(N_)) {
-  if (weight->cols != x->cols || y->cols != N_ || bias->cols != N_) {
+  if (weight->cols != x->cols || y->cols != N_ || (bias && bias->cols != N_)) {
     throw Error("ERR_GRAPH", "Layer '" + weight->name + "' has " + std::to_string(weight->cols) +
                                  " inputs but its input '" + x->name + "' has " + std::to_string(x->cols) +
                                  " columns.");
@@ -103,7 +103,7 @@ void LinearCuda::forward(const Batch& batch) {
   arguments.m = B;
   arguments.n = N_;
   arguments.k = K_;
-  arguments.bias = bias_->value;
+  arguments.bias = bias_ ? bias_->value : nullptr;
   arguments.relu = relu_;
   arguments.c_is_bf16 = y_->bf16;
   forward_.run(arguments, forward_.plan(arguments, GemmEnd::kEpilogue));
@@ -171,11 +171,16 @@ void LinearCuda::weight_gradient(int32_t B) {
   arguments.c = plan.splits > 1 ? weight_parts_.as<float>() : weight_->gradient;
   arguments.split_stride = weight_->stored();
   dw_.run(arguments, plan);
-  const PartialSum bias{bias_->gradient, bias_parts_.as<float>(), bias_parts_ld_, N_, bias_part_count_};
+  const PartialSum bias = bias_sum(bias_parts_ld_, bias_part_count_);
   if (plan.splits == 1) return sum_parts({bias});
   sum_parts({bias,
              {weight_->gradient, weight_parts_.as<float>(), weight_->stored(),
               static_cast<int32_t>(weight_->stored()), static_cast<int32_t>(plan.splits)}});
+}
+
+PartialSum LinearCuda::bias_sum(int64_t ld, int32_t parts) const {
+  if (!bias_) return {nullptr, nullptr, 0, 0, 0};
+  return {bias_->gradient, bias_parts_.as<float>(), ld, N_, parts};
 }
 
 void LinearCuda::sum_parts(std::initializer_list<PartialSum> sums) {
@@ -193,7 +198,8 @@ void LinearCuda::sum_parts(std::initializer_list<PartialSum> sums) {
 void LinearCuda::forward_one(int32_t B) {
   launch(dot_rows_, {.grid_x = blocks_for(B, kLinearThreads / 32), .threads = kLinearThreads},
          *context_.stream,
-         DotRowsArguments{y_->value, x_->value, weight_->value, bias_->value, x_->ld, B, K_, relu_});
+         DotRowsArguments{y_->value, x_->value, weight_->value, bias_ ? bias_->value : nullptr, x_->ld, B, K_,
+                          relu_});
 }
 
 void LinearCuda::backward_one(int32_t B) {
@@ -220,8 +226,7 @@ void LinearCuda::backward_one(int32_t B) {
           .grid_y = static_cast<unsigned>(blocks),
           .threads = kLinearThreads},
          *context_.stream, arguments);
-  sum_parts({{weight_->gradient, weight_parts_.as<float>(), weight_->ld, K_, blocks},
-             {bias_->gradient, bias_parts_.as<float>(), 1, 1, blocks}});
+  sum_parts({{weight_->gradient, weight_parts_.as<float>(), weight_->ld, K_, blocks}, bias_sum(1, blocks)});
 }
 
 }  // namespace pss

@@ -18,6 +18,7 @@ namespace pss {
 
 class LinearCuda : public Op {
  public:
+  // `bias` may be null: then nothing is added.
   LinearCuda(const CudaOpContext& context, const Tensor* x, const Parameter* weight, const Parameter* bias,
              bool relu, Tensor* y);
   // `producer` makes this layer's input, which only this layer reads: finish its gradient along with dx.
@@ -37,6 +38,8 @@ class LinearCuda : public Op {
   void mask_and_sum(int32_t B);
   void input_gradient(int32_t B);
   void weight_gradient(int32_t B);
+  // How the blocks' parts become the bias gradient; nothing without a bias.
+  PartialSum bias_sum(int64_t ld, int32_t parts) const;
   void round(Bf16* out, const float* in, int64_t count);
   // What products read.
   const void* product_weight() const { return bf16_ ? rounded_weight_.data() : weight_->value; }

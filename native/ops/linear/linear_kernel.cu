@@ -54,7 +54,7 @@ __device__ void dot_rows(const pss::DotRowsArguments& a) {
   }
   for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_down_sync(kFull, sum, offset);
   if (lane != 0) return;
-  sum += a.bias[0];
+  if (a.bias) sum += a.bias[0];
   a.y[b] = a.relu && sum < 0 ? 0 : sum;
 }
 

@@ -14,7 +14,7 @@ struct DotRowsArguments {
   float* y;
   const void* x;
   const float* weights;
-  const float* bias;
+  const float* bias;  // or null
   int64_t x_ld;
   int32_t B, K;
   int32_t relu;

@@ -19,7 +19,7 @@ void linear_forward_ref(const Matrix& y, const Matrix& x, const float* weights, 
         for (int64_t n = 0; n < N; n++) {
           float sum = 0;
           for (int64_t k = 0; k < K; k++) sum += to_float(in[k]) * rounded(weights[n * w_ld + k], precision);
-          sum += bias[n];
+          if (bias) sum += bias[n];
           assign(out[n], relu && !(sum > 0) ? 0 : sum);
         }
       });

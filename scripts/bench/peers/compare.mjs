@@ -1,8 +1,8 @@
 /**
- * npm run bench:peers -- [--case NAME]... [--precision f32|bf16] [--memory-size N] [--samples N] [--json FILE]
+ * npm run bench:peers -- [--case NAME]... [--model KIND] [--precision f32|bf16] [--memory-size N] [--samples N] [--json FILE]
  *
  * Times pss and PyTorch in one run, a sample of one after a sample of the other, and rejects samples taken while the machine was
- * busy. PyTorch runs in the configurations of `dlrm_torch.py`; the fastest of them is what pss is held against.
+ * busy. PyTorch runs in the configurations of `dlrm_torch.py` and `deep_torch.py`; the fastest of them is what pss is held against.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -35,6 +35,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       case: { type: 'string', multiple: true, default: CASES },
+      model: { type: 'string', default: 'dlrm' },
       precision: { type: 'string', default: 'bf16' },
       'memory-size': { type: 'string' },
       samples: { type: 'string', default: '9' },
@@ -53,7 +54,7 @@ async function main() {
     rows.push(row);
     const rivals = row.peers.map(({ name: peer, medianMs }) => `${peer} ${medianMs.toFixed(2)}`).join(', ');
     process.stdout.write(
-      `${name} ${values.precision}: pss ${row.medianMs.toFixed(2)} ms; PyTorch ${rivals} ms; ${row.timesFaster.toFixed(2)} times faster than its fastest (${row.samples} samples, ${row.rejected} rejected)\n`,
+      `${values.model} ${name} ${values.precision}: pss ${row.medianMs.toFixed(2)} ms; PyTorch ${rivals} ms; ${row.timesFaster.toFixed(2)} times faster than its fastest (${row.samples} samples, ${row.rejected} rejected)\n`,
     );
   }
   if (values.json) writeFileSync(values.json, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -64,13 +65,14 @@ async function compare(addon, name, values, threads, peak) {
   const training = Number(name.split('-')[1]) <= 2048;
   const ours = await startPss(addon, name, values, threads, training);
   const settings = ours.settings;
-  const gradients = training ? ['dense', 'scatter'] : ['dense'];
+  // What PyTorch may do in several ways: DLRM's gradient of M, xDeepFM's products.
+  const ways = waysOf(values.model, training);
   const peers = [];
   try {
-    for (const gradient of gradients) {
+    for (const { name: way, ...choice } of ways) {
       peers.push({
-        name: training ? gradient : 'robe',
-        process: await startTorch({ ...settings, gradient, embedding: 'robe' }),
+        name: way,
+        process: await startTorch({ ...settings, embedding: 'robe', ...choice }),
         times: [],
       });
     }
@@ -105,6 +107,7 @@ async function compare(addon, name, values, threads, peak) {
     return {
       bench: 'peers',
       case: name,
+      model: values.model,
       precision: values.precision,
       threads,
       memorySize: settings.memorySize,
@@ -120,12 +123,22 @@ async function compare(addon, name, values, threads, peak) {
   }
 }
 
+function waysOf(model, training) {
+  if (model === 'xdeepfm') return ['conv', 'product'].map((variant) => ({ name: variant, variant }));
+  if (model !== 'dlrm') return [{ name: 'eager', variant: 'eager' }];
+  if (!training) return [{ name: 'robe', gradient: 'dense' }];
+  return ['dense', 'scatter'].map((gradient) => ({ name: gradient, gradient }));
+}
+
 /** The engine with the rows and the model of `pss bench`. */
 async function startPss(addon, name, values, threads, training) {
   const { benchCase } = await import(join(root, 'dist/bench/cases.js'));
   const { syntheticBatch } = await import(join(root, 'dist/bench/synthetic-batch.js'));
   const memorySize = values['memory-size'] === undefined ? {} : { memorySize: Number(values['memory-size']) };
-  const benchmark = benchCase(name, CASES, { sets: [`precision=${values.precision}`], ...memorySize });
+  const benchmark = benchCase(name, CASES, {
+    sets: [`precision=${values.precision}`, `model.kind=${values.model}`],
+    ...memorySize,
+  });
   const { config, model, batchSize, tableSizes } = benchmark;
   const engine = new addon.Engine(model.graph, {
     batchSize,
@@ -146,18 +159,16 @@ async function startPss(addon, name, values, threads, training) {
     return performance.now() - start;
   };
   for (let i = 0; i < 4; i++) await run();
-  const {
-    memorySize: floats,
-    dim,
-    chunkSize,
-  } = model.graph.nodes.find(({ op }) => op === 'embedding').attributes;
+  const [embedding, linear] = model.graph.nodes.filter(({ op }) => op === 'embedding');
+  const { memorySize: floats, dim, chunkSize } = embedding.attributes;
   return {
     run,
     times: [],
     dispose: () => engine.dispose(),
     settings: {
-      bottom: config.model.bottomMlp,
-      top: config.model.topMlp,
+      model: config.model,
+      optimizer: config.optimizer.kind,
+      linearSize: linear?.attributes.memorySize ?? 0,
       dim,
       tableSizes,
       batchSize,

@@ -3,7 +3,7 @@
 Reads one JSON object of settings from the command line, prints "ready", then answers each line "N" on standard
 input with the milliseconds that N steps (or predictions) took.
 
-Settings: bottom, top (layer sizes), dim, tableSizes, batchSize, precision (f32 | bf16), pass (train | inference),
+Settings: model (the config's section), optimizer, dim, tableSizes, batchSize, precision (f32 | bf16), pass (train | inference),
 embedding (original | robe), memorySize, chunkSize, gradient (dense | scatter), learningRate, threads.
 
 original: one nn.EmbeddingBag(sparse=True) a table, sparse SGD. robe: all tables' lookups as one gather of chunks
@@ -53,11 +53,11 @@ class Dlrm(nn.Module):
         super().__init__()
         self.s = s
         tables = len(s["tableSizes"])
-        self.bottom = mlp([13, *s["bottom"]], True)
+        self.bottom = mlp([13, *s["model"]["bottomMlp"]], True)
         vectors = tables + 1
         pairs = torch.tril_indices(vectors, vectors, -1)
         self.register_buffer("pairs", pairs[0] * vectors + pairs[1])
-        self.top = mlp([s["dim"] + vectors * (vectors - 1) // 2, *s["top"]], False)
+        self.top = mlp([s["dim"] + vectors * (vectors - 1) // 2, *s["model"]["topMlp"]], False)
         if s["embedding"] == "original":
             self.tables = nn.ModuleList(
                 nn.EmbeddingBag(size, s["dim"], mode="sum", sparse=True) for size in s["tableSizes"]
@@ -111,14 +111,25 @@ def batches(s, count):
         yield torch.rand(s["batchSize"], 13, generator=generator), ids, labels
 
 
+def build(s):
+    if s["model"]["kind"] == "dlrm":
+        return Dlrm(s)
+    from deep_torch import Deep
+
+    return Deep(s)
+
+
 def main():
     s = json.loads(sys.argv[1])
     torch.manual_seed(1)
     torch.set_num_threads(s["threads"])
-    model = Dlrm(s)
+    model = build(s)
     training = s["pass"] == "train"
     model.train(training)
-    optimizer = torch.optim.SGD(model.parameters(), lr=s["learningRate"])
+    if s["optimizer"] == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), lr=s["learningRate"], foreach=True)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), lr=s["learningRate"])
     data = list(batches(s, 4))
     bf16 = s["precision"] == "bf16"
 

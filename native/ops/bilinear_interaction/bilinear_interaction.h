@@ -1,0 +1,87 @@
+// Bilinear products of slots e [B, F, D], for one or more such inputs with the same matrices W [D, D]:
+//
+//   out[b] = for each input: for i < j in order: p_ij[d] = t[d] * e_j[d],  t = W e_i
+//   backward  dt = dp_ij * e_j;  de_i += W^T dt;  de_j += dp_ij * t;  dW += dt e_i^T
+// W is one for each pair (`interaction`), for each i (`each`) or for all (`all`); where pairs share t, it is
+// computed once, and their dt are added before the products with W.
+//
+// Samples are taken kBilinearSamples at a time, so that a matrix is read once for as many. The backward
+// computes t again, which is less than keeping it. Flops a sample and pair: 2*D*D forward, 6*D*D backward
+// (interaction).
+#pragma once
+
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "ops/block_shares.h"
+#include "ops/cpu_op.h"
+
+namespace pss {
+
+constexpr int64_t kBilinearSamples = 16;
+
+enum class BilinearKind { kInteraction, kEach, kAll };
+
+struct BilinearShape {
+  BilinearKind kind;
+  int64_t F, D;
+  int64_t Dp;  // D padded to whole vectors: the row length of every matrix
+  int64_t pairs() const { return F * (F - 1) / 2; }
+  int64_t matrices() const {
+    return kind == BilinearKind::kInteraction ? pairs() : kind == BilinearKind::kEach ? F - 1 : 1;
+  }
+  // Matrix of pair number `pair`, (i, j).
+  int64_t matrix(int64_t pair, int64_t i) const {
+    return kind == BilinearKind::kInteraction ? pair : kind == BilinearKind::kEach ? i : 0;
+  }
+};
+
+// One input of some samples, at most kBilinearSamples: rows of e [F, D] and de are `slots_ld` apart, those of
+// p and dp [pairs, D] `out_ld`. Matrix n begins at n * D * Dp.
+struct BilinearRows {
+  const float* slots;
+  float* dslots;  // set to zero before; null in the forward and where the input doesn't learn
+  int64_t slots_ld;
+  float* out;
+  const float* dout;
+  int64_t out_ld;
+  int64_t samples;
+};
+// `transposed` holds W^T of each matrix, `scratch` bilinear_scratch(shape) floats; adds to dmatrices.
+inline int64_t bilinear_scratch(const BilinearShape& shape) {
+  return 2 * kBilinearSamples * shape.Dp;
+}
+void bilinear_forward_ref(const BilinearRows& rows, const float* transposed, float* scratch,
+                          const BilinearShape& shape);
+void bilinear_forward_avx512(const BilinearRows& rows, const float* transposed, float* scratch,
+                             const BilinearShape& shape);
+void bilinear_backward_ref(const BilinearRows& rows, float* dmatrices, const float* matrices,
+                           const float* transposed, float* scratch, const BilinearShape& shape);
+void bilinear_backward_avx512(const BilinearRows& rows, float* dmatrices, const float* matrices,
+                              const float* transposed, float* scratch, const BilinearShape& shape);
+
+class BilinearInteraction : public CpuOp {
+ public:
+  BilinearInteraction(const OpContext& context, std::vector<const Tensor*> inputs,
+                      std::vector<const Parameter*> matrices, BilinearKind kind, Tensor* out);
+  void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
+  int64_t tasks(Stage stage, int64_t B) override;
+  void run_task(Stage stage, int64_t B, int64_t task) override;
+  void parameters_changed() override { packed_ = false; }
+  const char* implementation() const override { return wide_or_reference(); }
+
+ private:
+  float* thread_scratch() { return scratch_.data() + ThreadTeam::current() * bilinear_scratch(shape_); }
+  BilinearRows rows_of(size_t input, int64_t b, int64_t last) const;
+  std::vector<const Tensor*> inputs_;
+  std::vector<const Parameter*> parameters_;
+  Tensor* out_;
+  BilinearShape shape_;
+  bool packed_ = false;
+  AlignedBuffer<float> matrices_, transposed_;  // [matrices, D, Dp]
+  AlignedBuffer<float> scratch_;                // [threads]
+  BlockShares shares_;
+};
+
+}  // namespace pss
