@@ -33,6 +33,9 @@ struct Simd {
   static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+  static Floats root(Floats a) { return _mm256_sqrt_ps(a); }
   static Floats relu(Floats a) { return _mm256_max_ps(a, zero()); }
   static Floats where_positive(Floats g, Floats y) {
     return _mm256_and_ps(_mm256_cmp_ps(y, zero(), _CMP_GT_OQ), g);
@@ -41,6 +44,35 @@ struct Simd {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+  }
+
+  using Mask = __m256i;
+  static Mask first_lanes(int64_t count) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count < kLanes ? count : kLanes)), lane);
+  }
+  static Mask differing(Mask inside, Floats a, Floats b) {
+    return _mm256_andnot_si256(_mm256_cmpeq_epi32(as_words(a), as_words(b)), inside);
+  }
+  static bool is_empty(Mask mask) { return _mm256_testz_si256(mask, mask); }
+  static Floats load(Mask mask, const float* from) { return _mm256_maskload_ps(from, mask); }
+  // There are no masked loads of 16 bits: one by one.
+  static Floats load(Mask mask, const Bf16* from) {
+    alignas(16) Bf16 part[kLanes] = {};
+    const int count = __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask))));
+    for (int i = 0; i < count; i++) part[i] = from[i];
+    return load(part);
+  }
+  static void store(Mask mask, float* to, Floats value) { _mm256_maskstore_ps(to, mask, value); }
+  // Masked stores are slow here, so all lanes are written.
+  static void replace(Mask mask, float* to, Floats value) {
+    store(to, _mm256_blendv_ps(load(to), value, _mm256_castsi256_ps(mask)));
+  }
+  static Floats gather(Mask mask, const float* memory, const uint32_t* indices) {
+    const Words index = _mm256_maskload_epi32(reinterpret_cast<const int*>(indices), mask);
+    const float* middle = reinterpret_cast<const float*>(reinterpret_cast<uintptr_t>(memory) + kHalfOfWords);
+    return _mm256_mask_i32gather_ps(zero(), middle, _mm256_xor_si256(index, _mm256_set1_epi32(INT32_MIN)),
+                                    _mm256_castsi256_ps(mask), 4);
   }
 
   static Words load_words(const uint32_t* from) {
@@ -103,6 +135,7 @@ struct Simd {
   }
 
  private:
+  static constexpr uintptr_t kHalfOfWords = uintptr_t{1} << 33;  // bytes
   static __m256i high_halves() { return _mm256_set1_epi32(static_cast<int32_t>(0xFFFF0000)); }
 };
 

@@ -39,12 +39,43 @@ struct Simd {
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+  static Floats root(Floats a) { return _mm512_sqrt_ps(a); }
   static Floats relu(Floats a) { return _mm512_max_ps(a, zero()); }
   // g where y > 0, else 0.
   static Floats where_positive(Floats g, Floats y) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(y, zero(), _CMP_GT_OQ), g);
   }
   static float sum(Floats a) { return _mm512_reduce_add_ps(a); }
+
+  // Lanes outside a mask are neither read nor written.
+  using Mask = __mmask16;
+  // Of `count` floats that are left: all lanes, or as many.
+  static Mask first_lanes(int64_t count) {
+    return count >= kLanes ? 0xFFFF : static_cast<Mask>((1u << count) - 1);
+  }
+  // The lanes of `inside` where the bits of a and b differ.
+  static Mask differing(Mask inside, Floats a, Floats b) {
+    return _mm512_mask_cmpneq_epi32_mask(inside, as_words(a), as_words(b));
+  }
+  static bool is_empty(Mask mask) { return mask == 0; }
+  static Floats load(Mask mask, const float* from) { return _mm512_maskz_loadu_ps(mask, from); }
+  static Floats load(Mask mask, const Bf16* from) {
+    const __m256i half = _mm256_maskz_loadu_epi16(mask, from);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+  }
+  static void store(Mask mask, float* to, Floats value) { _mm512_mask_storeu_ps(to, mask, value); }
+  // store, where all lanes of `to` may be written with what they hold.
+  static void replace(Mask mask, float* to, Floats value) { store(mask, to, value); }
+  // memory[indices[lane]]. Gather's own indices are signed: a base 2^31 floats further on, with the top bit
+  // flipped, reaches all 2^32.
+  static Floats gather(Mask mask, const float* memory, const uint32_t* indices) {
+    const Words index = _mm512_maskz_loadu_epi32(mask, indices);
+    const char* middle = reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(memory) + kHalfOfWords);
+    return _mm512_mask_i32gather_ps(zero(), mask, _mm512_xor_si512(index, _mm512_set1_epi32(INT32_MIN)), middle,
+                                    4);
+  }
 
   static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }
   static void store_words(uint32_t* to, Words value) { _mm512_storeu_si512(to, value); }
@@ -116,6 +147,7 @@ struct Simd {
   }
 
  private:
+  static constexpr uintptr_t kHalfOfWords = uintptr_t{1} << 33;  // bytes
   static __m256i narrow(Floats value) {
 #ifdef __AVX512BF16__
     return (__m256i)_mm512_cvtneps_pbh(value);

@@ -101,9 +101,9 @@ void CpuProgram::update_block(const Parameter& parameter, int64_t first, int64_t
     return data ? data + first : nullptr;
   };
   add_l2(parameter.gradient + first, parameter.value + first, count, parameter.l2);
-  const auto kernel = context_.isa >= Isa::kAvx512 ? update_range_avx512 : update_range_ref;
-  kernel(parameter.value + first, parameter.gradient + first, state(0), state(1), count, dense_optimizer_,
-         scalars);
+  optimizer_kernels(context_.isa)
+      .update_range(parameter.value + first, parameter.gradient + first, state(0), state(1), count,
+                    dense_optimizer_, scalars);
 }
 
 void CpuProgram::update_embeddings(const Batch& batch, UpdateScalars scalars) {

@@ -31,6 +31,7 @@ struct ChunkSum {
 };
 
 void sum_chunks_ref(float* scratch, const ChunkSum& sum);
+void sum_chunks_avx2(float* scratch, const ChunkSum& sum);
 void sum_chunks_avx512(float* scratch, const ChunkSum& sum);
 
 }  // namespace pss

@@ -15,8 +15,8 @@ constexpr int64_t kTinyRange = 512, kSmallRange = 16384, kLargeRange = 65536;
 constexpr int64_t kFewRanges = 4096, kManyRanges = 16384;
 // A small M is cut into so many ranges that threads have something to share.
 constexpr int64_t kLeastRanges = 128;
-// Chunks of one float are so many that placing their records costs most: a processor writes to about this
-// many places at full speed.
+// Chunks of one float are so many that placing their records costs most, where they are sorted: a processor
+// writes to about this many places at full speed.
 constexpr int64_t kWriteStreams = 32;
 // A sparse update visits the listed chunks one by one when the range is longer than this many floats for each
 // of them; otherwise it walks the whole range. By measurement.
@@ -29,10 +29,10 @@ int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-int64_t choose_range(const Addressing& a) {
+int64_t choose_range(const Addressing& a, bool sorts) {
   const int64_t wanted =
       std::max(std::min(kLargeRange, a.memory_size / kFewRanges), a.memory_size / kManyRanges);
-  const int64_t least = a.Z == 1 ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
+  const int64_t least = a.Z == 1 && sorts ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
                                  : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
   // Whole units, whole rows of rowwise-adagrad, whole cache lines; more than one unit, and no chunk over
   // three ranges.
@@ -46,12 +46,14 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
                          const OptimizerSpec& spec, bool dense, int64_t max_batch)
     : team_(team),
       isa_(isa),
+      kernels_(optimizer_kernels(isa)),
       addressing_(addressing),
       spec_(spec),
       dense_(dense),
       rowwise_(spec.kind == OptimizerKind::kRowwiseAdagrad && addressing.Z > 1),
+      sorts_(addressing.Z > 1 || !PrivateSums::pay(addressing.memory_size, max_batch * addressing.T * addressing.D)),
       straddles_(addressing.unit < addressing.Z),
-      range_floats_(choose_range(addressing)) {
+      range_floats_(choose_range(addressing, sorts_)) {
   const Addressing& a = addressing_;
   if (max_batch * pad_to_vector(a.T * a.D) > int64_t{UINT32_MAX}) {
     throw Error("ERR_GRAPH", "A batch of " + std::to_string(max_batch) +
@@ -65,6 +67,10 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
   const auto threads = static_cast<size_t>(team->threads());
   scratch_ = AlignedBuffer<float>(threads * static_cast<size_t>(scratch_stride_));
   if (!dense) std::fill_n(scratch_.data(), scratch_.size(), kUntouched);
+  if (!sorts_) {
+    private_.emplace(team, a.memory_size, a.T * a.D, dense ? 0.0f : kUntouched);
+    return;
+  }
   places_ = AlignedBuffer<uint32_t>(threads * static_cast<size_t>(ranges_));
   range_ends_ = AlignedBuffer<uint32_t>(static_cast<size_t>(ranges_));
   records_ =
@@ -72,7 +78,8 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
 }
 
 size_t ChunkUpdate::bytes() const {
-  return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes();
+  return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes() +
+         (private_ ? private_->bytes() : 0);
 }
 
 void ChunkUpdate::count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const {
@@ -145,10 +152,9 @@ void ChunkUpdate::update_dense(float* gradient, int64_t n, const Target& target,
                                const UpdateScalars& scalars) const {
   add_l2(gradient, target.memory, n, scalars.l2);
   if (rowwise_) {
-    update_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
+    update_rows(kernels_, target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
-    const auto update = isa_ >= Isa::kAvx512 ? update_range_avx512 : update_range_ref;
-    update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
+    kernels_.update_range(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
   }
 }
 
@@ -156,10 +162,9 @@ void ChunkUpdate::update_touched(float* gradient, int64_t n, const Target& targe
                                  const UpdateScalars& scalars) const {
   add_l2_touched(gradient, target.memory, n, scalars.l2);
   if (rowwise_) {
-    update_touched_rows(target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
+    update_touched_rows(kernels_, target.memory, gradient, target.state0, n, addressing_.Z, spec_, scalars);
   } else {
-    const auto update = isa_ >= Isa::kAvx512 ? update_touched_avx512 : update_touched_ref;
-    update(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
+    kernels_.update_touched(target.memory, gradient, target.state0, target.state1, n, spec_, scalars);
   }
 }
 
@@ -185,7 +190,7 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
   const int64_t first = range * range_floats_;
   const int64_t n = std::min(range_floats_, addressing_.memory_size - first);
   const uint32_t begin = range ? range_ends_[range - 1] : 0, end = range_ends_[range];
-  float* scratch = scratch_.data() + ThreadTeam::current() * scratch_stride_;
+  float* scratch = thread_scratch();
   float* gradient = scratch + margin_;
   const uint32_t next_end = range_ends_[std::min(range + 1, ranges_ - 1)];
   const int64_t count = end - begin;
@@ -198,11 +203,10 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
                      next_end - begin,
                      dense_ || sweep ? nullptr : target.memory + first - margin_,
                      range_floats_};
-  if (isa_ >= Isa::kAvx512) {
-    sum_chunks_avx512(scratch, sum);
-  } else {
-    sum_chunks_ref(scratch, sum);
-  }
+  const auto sum_chunks = isa_ >= Isa::kAvx512  ? sum_chunks_avx512
+                          : isa_ == Isa::kAvx2 ? sum_chunks_avx2
+                                               : sum_chunks_ref;
+  sum_chunks(scratch, sum);
   const Target here = target_at(target, first);
   if (dense_) {
     update_dense(gradient, n, here, scalars);
@@ -214,14 +218,36 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
   }
 }
 
+void ChunkUpdate::update_private(int64_t range, const Target& target, const UpdateScalars& scalars) {
+  const int64_t first = range * range_floats_;
+  const int64_t n = std::min(range_floats_, addressing_.memory_size - first);
+  float* gradient = thread_scratch();
+  private_->take(gradient, first, n);
+  if (dense_) {
+    update_dense(gradient, n, target_at(target, first), scalars);
+  } else {
+    update_touched(gradient, n, target_at(target, first), scalars);
+  }
+}
+
 void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint32_t* starts,
                         const Matrix& dslots, int64_t B, const UpdateScalars& scalars) {
-  sort_records(starts, dslots, B);
+  if (sorts_) {
+    sort_records(starts, dslots, B);
+  } else {
+    private_->add(starts, dslots, B);
+  }
   const Target target{memory, state0, state1};
   const int64_t group = (ranges_ + kTasks - 1) / kTasks;
   team_->run((ranges_ + group - 1) / group, [&](int64_t task) {
     const int64_t last = std::min(ranges_, (task + 1) * group);
-    for (int64_t range = task * group; range < last; range++) update_range(range, target, dslots, scalars);
+    for (int64_t range = task * group; range < last; range++) {
+      if (sorts_) {
+        update_range(range, target, dslots, scalars);
+      } else {
+        update_private(range, target, scalars);
+      }
+    }
   });
 }
 

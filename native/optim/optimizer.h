@@ -8,8 +8,7 @@
 //   adam             m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g*g;                    (Kingma & Ba; t from 1)
 //                    w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon)
 //
-// Every operation is rounded as written, without fused multiply-adds: the reference and the AVX-512 version
-// give the same bits.
+// Every operation is rounded as written, without fused multiply-adds: all instruction sets give the same bits.
 #pragma once
 
 #include <cstdint>
@@ -42,35 +41,46 @@ struct UpdateScalars {
 };
 UpdateScalars update_scalars(const OptimizerSpec& spec, float learning_rate, int64_t step);
 
-// Updates weights[0..n) from gradient[0..n). state0 and state1 shadow the weights (null where the kind has
-// none). kRowwiseAdagrad isn't elementwise: see update_rows.
-void update_range_ref(float* weights, const float* gradient, float* state0, float* state1, int64_t n,
-                      const OptimizerSpec& spec, const UpdateScalars& scalars);
-void update_range_avx512(float* weights, const float* gradient, float* state0, float* state1, int64_t n,
-                         const OptimizerSpec& spec, const UpdateScalars& scalars);
-
-// gradient += 2 * l2 * weights, before an update; with l2 = 0 nothing is touched.
-void add_l2(float* gradient, const float* weights, int64_t n, float l2);
-
-// rowwise-adagrad over n floats in rows of `row_length`, of which the last may be short;
-// accumulator[ceil(n / row_length)]. Rows of one float are adagrad.
-void update_rows(float* weights, const float* gradient, float* accumulator, int64_t n, int64_t row_length,
-                 const OptimizerSpec& spec, const UpdateScalars& scalars);
-
 // What a sparse gradient holds where nothing was added. Sums never yield it: a first addend loses its sign by
 // g + 0, and later sums that cancel give +0.
 constexpr float kUntouched = -0.0f;
 
-// Like update_range, but only where gradient isn't kUntouched, which is left behind everywhere.
-void update_touched_ref(float* weights, float* gradient, float* state0, float* state1, int64_t n,
-                        const OptimizerSpec& spec, const UpdateScalars& scalars);
-void update_touched_avx512(float* weights, float* gradient, float* state0, float* state1, int64_t n,
-                           const OptimizerSpec& spec, const UpdateScalars& scalars);
+// The squares of a row are summed in so many interleaved parts, whose sums are added in order.
+constexpr int64_t kRowParts = 16;
+
+// The kernels of one instruction set.
+struct OptimizerKernels {
+  // Updates weights[0..n) from gradient[0..n). state0 and state1 shadow the weights (null where the kind has
+  // none). kRowwiseAdagrad isn't elementwise and taken for adagrad: see update_rows.
+  void (*update_range)(float* weights, const float* gradient, float* state0, float* state1, int64_t n,
+                       const OptimizerSpec& spec, const UpdateScalars& scalars);
+  // Like update_range, but only where gradient isn't kUntouched, which is left behind everywhere. All of
+  // [0..n), weights and state too, may be written with what it holds.
+  void (*update_touched)(float* weights, float* gradient, float* state0, float* state1, int64_t n,
+                         const OptimizerSpec& spec, const UpdateScalars& scalars);
+  // rowwise-adagrad of one row.
+  void (*update_row)(float* weights, const float* gradient, float* accumulator, int64_t n,
+                     const OptimizerSpec& spec, const UpdateScalars& scalars);
+  // Whether any of gradient[0..n) isn't kUntouched.
+  bool (*is_touched)(const float* gradient, int64_t n);
+};
+const OptimizerKernels& optimizer_kernels_ref();
+const OptimizerKernels& optimizer_kernels_avx2();
+const OptimizerKernels& optimizer_kernels_avx512();
+const OptimizerKernels& optimizer_kernels(Isa isa);
+
+// rowwise-adagrad over n floats in rows of `row_length`, of which the last may be short;
+// accumulator[ceil(n / row_length)]. Rows of one float are adagrad.
+void update_rows(const OptimizerKernels& kernels, float* weights, const float* gradient, float* accumulator,
+                 int64_t n, int64_t row_length, const OptimizerSpec& spec, const UpdateScalars& scalars);
+// Like update_rows, but only the rows of which a float was touched.
+void update_touched_rows(const OptimizerKernels& kernels, float* weights, float* gradient, float* accumulator,
+                         int64_t n, int64_t row_length, const OptimizerSpec& spec,
+                         const UpdateScalars& scalars);
+
+// gradient += 2 * l2 * weights, before an update; with l2 = 0 nothing is touched.
+void add_l2(float* gradient, const float* weights, int64_t n, float l2);
 // Like add_l2, but only where gradient isn't kUntouched.
 void add_l2_touched(float* gradient, const float* weights, int64_t n, float l2);
-
-// Like update_rows, but only the rows of which a float was touched.
-void update_touched_rows(float* weights, float* gradient, float* accumulator, int64_t n, int64_t row_length,
-                         const OptimizerSpec& spec, const UpdateScalars& scalars);
 
 }  // namespace pss

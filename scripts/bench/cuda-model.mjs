@@ -78,7 +78,7 @@ function runStep(name, precision, rows, steps) {
     import { loadAddon } from './dist/addon/load.js';
     import { benchCase } from './dist/bench/cases.js';
     import { syntheticBatch } from './dist/bench/synthetic-batch.js';
-    const { config, model, tableSizes } = benchCase('${name}', ['${name}']);
+    const { config, model, tableSizes } = benchCase('${name}');
     const engine = new (loadAddon().Engine)(model.graph, {
       batchSize: ${rows}, threads: 2, seed: 1, optimizer: config.optimizer, isa: 'auto', training: true,
       device: 'cuda', precision: '${precision}', cublasLt: false, graphs: false,

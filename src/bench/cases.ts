@@ -40,8 +40,9 @@ model: { kind: KIND }
 optimizer: { kind: adam, learningRate: 0.001 }`;
 
 /** Name of a case: workload and batch size. */
-export const STEP_CASES = ['tb-2048', 'kaggle-2048', 'kaggle-128'] as const;
-export const INFERENCE_CASES = ['tb-16384', 'kaggle-16384'] as const;
+export const CASES = ['tb-2048', 'kaggle-2048', 'kaggle-128', 'tb-16384', 'kaggle-16384'] as const;
+/** Those that are timed unless others are named: batches as models are trained with, and as they predict. */
+export const DEFAULT_CASES = { step: CASES.slice(0, 3), inference: CASES.slice(3) } as const;
 
 export interface BenchCase {
   readonly name: string;
@@ -58,13 +59,12 @@ export interface BenchCase {
  */
 export function benchCase(
   name: string,
-  known: readonly string[],
   options: { memorySize?: number; sets?: readonly string[] } = {},
 ): BenchCase {
   const [workloadName, batch] = name.split('-');
   const workload = WORKLOADS[workloadName as keyof typeof WORKLOADS];
-  if (!known.includes(name) || !workload) {
-    throw new UsageError('ERR_BENCH', `There is no case "${name}" here; use one of ${known.join(', ')}.`);
+  if (!(CASES as readonly string[]).includes(name) || !workload) {
+    throw new UsageError('ERR_BENCH', `There is no case "${name}"; use one of ${CASES.join(', ')}.`);
   }
   const batchSize = Number(batch);
   const sizeless = (options.sets ?? []).some((set) =>

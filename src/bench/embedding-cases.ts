@@ -9,8 +9,8 @@ export interface EmbeddingCase {
   readonly settings: readonly string[];
 }
 
-/** `compression`: Table 2 (a)-(c) of the paper. `chunk`: its (d)-(f). `kind`: every kind at the same |M|. */
-export const EMBEDDING_TABLES = ['compression', 'chunk', 'kind'] as const;
+/** `compression`: Table 2 (a)-(c) of the paper. `chunk`: its (d)-(f). `kind`: every kind at the same |M|. `gradient`: what the model behind `gradient: auto` is fitted to. */
+export const EMBEDDING_TABLES = ['compression', 'chunk', 'kind', 'gradient'] as const;
 export type EmbeddingTable = (typeof EMBEDDING_TABLES)[number];
 
 const COMPRESSIONS = [10, 100, 1000, 10_000];
@@ -33,6 +33,14 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   'jlt achlioptas': ['embedding.kind=jlt', 'embedding.sketch=achlioptas'],
   'jlt gaussian': ['embedding.kind=jlt', 'embedding.sketch=gaussian'],
 };
+/** |M| as a multiple of the floats that a batch looks up, chunk sizes and optimizers, each with each. */
+const GRADIENT_SHARES = [0.25, 1, 4, 16];
+const GRADIENT_CHUNK_SIZES = [1, 8, 32, 128];
+const GRADIENT_OPTIMIZERS = ['sgd', 'adagrad', 'rowwise-adagrad'];
+
+/** Table 2 of the paper: lookups a batch, floats of an embedding. */
+export const EMBEDDING_BATCH_SIZE = 10_240;
+export const EMBEDDING_DIM = 128;
 
 /** The cases of a table for each n. */
 export function embeddingCases(table: EmbeddingTable, rows: readonly number[]): EmbeddingCase[] {
@@ -62,6 +70,20 @@ function variants(table: EmbeddingTable): { name: string; settings: readonly str
         name,
         settings: [...settings, `embedding.compression=${KIND_COMPRESSION}`],
       }));
+    case 'gradient':
+      return GRADIENT_OPTIMIZERS.flatMap((optimizer) =>
+        GRADIENT_CHUNK_SIZES.flatMap((size) =>
+          GRADIENT_SHARES.map((share) => ({
+            name: `${optimizer} Z=${size} ${share}`,
+            settings: [
+              'embedding.kind=robe',
+              `embedding.chunkSize=${size}`,
+              `embedding.memorySize=${share * EMBEDDING_BATCH_SIZE * EMBEDDING_DIM}`,
+              `optimizer.kind=${optimizer}`,
+            ],
+          })),
+        ),
+      );
   }
 }
 

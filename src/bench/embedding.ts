@@ -5,14 +5,15 @@ import { PssError } from '../errors.ts';
 import { GraphBuilder } from '../graph/graph-builder.ts';
 import type { EmbeddingAttributes, GraphSpec } from '../graph/graph-spec.ts';
 import { planEmbedding } from '../models/embedding-plan.ts';
-import type { EmbeddingCase } from './embedding-cases.ts';
+import {
+  EMBEDDING_BATCH_SIZE as BATCH_SIZE,
+  EMBEDDING_DIM as DIM,
+  type EmbeddingCase,
+} from './embedding-cases.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
 import type { BenchRow } from './step.ts';
 import { uniformBatch } from './synthetic-batch.ts';
 
-/** Table 2 of the paper: lookups a batch, floats of an embedding. */
-const BATCH_SIZE = 10_240;
-const DIM = 128;
 /** Different batches, more of them than caches hold, so that M isn't looked up at the same places again and again. */
 const BATCHES = 16;
 /** Largest share of the free memory that one case's M may take. */
@@ -28,7 +29,10 @@ export interface EmbeddingRow extends Omit<BenchRow, 'bench'> {
   /** n·D / |M| */
   readonly compression: number;
   readonly chunkSize: number;
-  /** A backward pass sums the gradient and applies it to M with SGD, which the engine does in one. */
+  readonly optimizer: OptimizerSpec['kind'];
+  /** What `gradient: auto` would take. */
+  readonly auto: 'dense' | 'sparse';
+  /** A backward pass sums the gradient and applies it to M, which the engine does in one. */
   readonly pass: (typeof PASSES)[number];
 }
 
@@ -178,6 +182,8 @@ async function timePasses(
         memorySize,
         compression: (embeddingCase.rows * DIM) / memorySize,
         chunkSize,
+        optimizer: planned.optimizer.kind,
+        auto: gradientOf(graphFor(planFor(embeddingCase, 'auto'))),
         pass,
         gradient,
         medianMs,
@@ -197,6 +203,12 @@ async function timePasses(
   } finally {
     await engine.dispose();
   }
+}
+
+/** Of the first lookup; without one, all of M is read. */
+function gradientOf(graph: GraphSpec): 'dense' | 'sparse' {
+  const lookup = graph.nodes.find(({ op }) => op === 'embedding');
+  return lookup ? (lookup.attributes as unknown as EmbeddingAttributes).gradient : 'dense';
 }
 
 /** Timings of all nodes that make the embedding, backward, and of the update; where it has layers of its own, their gradients and update. */

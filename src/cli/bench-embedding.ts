@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
+import { describeCrossovers } from '../bench/crossover.ts';
 import { benchEmbedding, type EmbeddingRow, type SkippedCase } from '../bench/embedding.ts';
 import { EMBEDDING_TABLES, type EmbeddingTable, embeddingCases } from '../bench/embedding-cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
@@ -21,7 +22,7 @@ export function registerEmbeddingBench(bench: Command): void {
   bench
     .command('embedding')
     .description(
-      'Times lookup and update of one table alone, as Table 2 of the paper: 10,240 ids a batch, 128 floats an embedding, by compression, by chunk size and by kind.',
+      'Times lookup and update of one table alone, as Table 2 of the paper: 10,240 ids a batch, 128 floats an embedding, by compression, by chunk size and by kind; and by size of M with each optimizer, where dense and sparse gradients cross.',
     )
     .addOption(
       new Option('--table <name>', 'which part of it').choices([...EMBEDDING_TABLES, 'all']).default('all'),
@@ -43,8 +44,9 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
   for (const table of tables) {
     output.result('                                                milliseconds (share of roofline)');
     output.result(
-      `${table.padEnd(22)} |M|         forward           backward dense    backward sparse   crossover`,
+      `${table.padEnd(22)} |M|         forward           backward dense    backward sparse   faster  auto`,
     );
+    const measuredRows: EmbeddingRow[] = [];
     for (const embeddingCase of embeddingCases(table, options.rows)) {
       const measured = await benchEmbedding(addon, embeddingCase, peak, options.samples);
       if ('reason' in measured) {
@@ -52,9 +54,11 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
         continue;
       }
       for (const row of measured) expectSamples(row);
-      rows.push(...measured);
+      measuredRows.push(...measured);
       printCase(output, measured);
     }
+    for (const line of describeCrossovers(measuredRows)) output.result(line);
+    rows.push(...measuredRows);
   }
   if (options.json) writeJsonLines(options.json, rows);
 }
@@ -70,7 +74,7 @@ function printCase(output: Output, rows: readonly EmbeddingRow[]): void {
   const [dense, sparse] = [rows[1], rows[2]].map((row) => row?.medianMs ?? Number.NaN) as [number, number];
   const faster = !(dense > sparse) ? 'dense' : 'sparse';
   output.result(
-    `${first.case.padEnd(22)} ${String(first.memorySize).padEnd(11)} ${cells.map((cell) => cell.padEnd(17)).join(' ')} ${faster}`,
+    `${first.case.padEnd(22)} ${String(first.memorySize).padEnd(11)} ${cells.map((cell) => cell.padEnd(17)).join(' ')} ${faster.padEnd(7)} ${first.auto}`,
   );
 }
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import type { Addon } from '../addon/addon-types.ts';
+import type { Addon, Isa } from '../addon/addon-types.ts';
 import { loadAddon } from '../addon/load.ts';
-import { benchCase, INFERENCE_CASES, STEP_CASES } from '../bench/cases.ts';
+import { benchCase, CASES, DEFAULT_CASES } from '../bench/cases.ts';
 import { measurePeak, type Peak } from '../bench/gated-samples.ts';
 import { gpuPeak } from '../bench/gpu-peak.ts';
 import { type BenchRow, benchStep } from '../bench/step.ts';
@@ -19,15 +19,24 @@ interface BenchOptions extends SharedOptions {
   readonly gradient?: string;
   readonly precision?: string;
   readonly device: string;
+  readonly isa?: keyof typeof ISAS;
   readonly set: readonly string[];
   readonly threads?: number;
   readonly samples: number;
   readonly json?: string;
 }
 
+/** Names on the command line, and the engine's. */
+const ISAS = {
+  avx512bf16: 'avx512bf16',
+  avx512: 'avx512',
+  avx2: 'avx2',
+  ref: 'reference',
+} as const satisfies Record<string, Isa>;
+
 const BENCHES = [
-  { name: 'step', cases: STEP_CASES, description: 'Times whole training steps on synthetic rows' },
-  { name: 'inference', cases: INFERENCE_CASES, description: 'Times predictions on synthetic rows' },
+  { name: 'step', description: 'Times whole training steps on synthetic rows' },
+  { name: 'inference', description: 'Times predictions on synthetic rows' },
 ] as const;
 
 /** `pss bench` */
@@ -39,42 +48,48 @@ export function registerBench(program: Command): void {
       "Times the engine against this machine's roofline: the rate of multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected. A GPU's roofline is its clock, multiprocessors and published rates.",
     )
     .addHelpText('after', exampleHelp('pss bench step --case kaggle-2048'));
-  for (const { name, cases, description } of BENCHES) {
+  for (const { name, description } of BENCHES) {
+    const defaults = DEFAULT_CASES[name];
     bench
       .command(name)
       .description(`${description}, split into parts.`)
-      .option('--case <name>', `${cases.join(' | ')}; may be repeated (default: all)`, collect, [])
+      .option(
+        '--case <name>',
+        `${CASES.join(' | ')}; may be repeated (default: ${defaults.join(', ')})`,
+        collect,
+        [],
+      )
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
       .addOption(new Option('--precision <p>', 'of activations and products').choices(['f32', 'bf16']))
       .option('--device <name>', 'cpu | cuda | cuda:N', 'cpu')
       .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
+      .addOption(
+        new Option('--isa <name>', 'instruction set (default: the best there is)').choices(Object.keys(ISAS)),
+      )
       .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
       .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
       .option('--json <file>', 'also write one JSON object a row to this file')
-      .addHelpText('after', exampleHelp(`pss bench ${name} --case ${cases[0]}`))
-      .action((options: BenchOptions) => runBench(name, cases, options));
+      .addHelpText('after', exampleHelp(`pss bench ${name} --case ${defaults[0]}`))
+      .action((options: BenchOptions) => runBench(name, options));
   }
   registerEmbeddingBench(bench);
   registerReaderBench(bench);
 }
 
-async function runBench(
-  name: 'step' | 'inference',
-  known: readonly string[],
-  options: BenchOptions,
-): Promise<void> {
+async function runBench(name: 'step' | 'inference', options: BenchOptions): Promise<void> {
   const output = createOutput(options);
   const sets = [
     ...options.set,
     ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : []),
     ...(options.precision ? [`precision=${options.precision}`] : []),
   ];
-  const chosen = options.case.length > 0 ? options.case : known;
+  const chosen = options.case.length > 0 ? options.case : DEFAULT_CASES[name];
   const cases = chosen.map((each) =>
-    benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
+    benchCase(each, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
   );
   const addon = loadAddon();
+  if (options.isa) forceIsa(addon, options.isa);
   const peak = choosePeak(addon, options, cases[0]?.config.precision ?? 'f32', output);
   const rows: BenchRow[] = [];
   for (const benchmark of cases) {
@@ -85,6 +100,16 @@ async function runBench(
   }
   printRows(output, rows);
   if (options.json) writeJsonLines(options.json, rows);
+}
+
+/** Makes engines and probes of this process use an instruction set. @throws UsageError ERR_ISA when this CPU lacks it */
+function forceIsa(addon: Addon, name: keyof typeof ISAS): void {
+  process.env['PSS_ISA'] = ISAS[name];
+  try {
+    addon.machine();
+  } catch (error) {
+    throw new UsageError('ERR_ISA', (error as Error).message, { cause: error });
+  }
 }
 
 /** What samples are held against. @throws UsageError ERR_USAGE for an unknown device */

@@ -73,7 +73,7 @@ void DotInteraction::load_vectors(float* vectors, int64_t b) const {
   if (fused_) {
     const Addressing& addressing = fused_->addressing();
     const uint32_t* starts = fused_->starts() + b * addressing.T * addressing.chunks;
-    const auto gather = context_.isa >= Isa::kAvx512 ? gather_sample_avx512 : gather_sample_ref;
+    const auto gather = lookup_kernels(context_.isa).gather_sample;
     gather(vectors + Dp, Dp, fused_->memory(), starts, addressing);
   } else {
     const float* slots = slots_->value + b * slots_->ld;

@@ -94,7 +94,9 @@ Addressing make_addressing(const AddressingSpec& spec);
 void compute_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                     const Addressing& addressing);
 
-// The same bits, hashing eight starts at a time.
+// The same bits, hashing four or eight starts at a time.
+void compute_starts_avx2(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
+                         const Addressing& addressing);
 void compute_starts_avx512(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                            const Addressing& addressing);
 

@@ -17,8 +17,18 @@ namespace pss {
 // starts is the sample's row [T, chunks].
 void gather_sample_ref(float* out, int64_t ld, const float* memory, const uint32_t* starts,
                        const Addressing& addressing);
+void gather_sample_avx2(float* out, int64_t ld, const float* memory, const uint32_t* starts,
+                        const Addressing& addressing);
 void gather_sample_avx512(float* out, int64_t ld, const float* memory, const uint32_t* starts,
                           const Addressing& addressing);
+
+// The kernels of one instruction set.
+struct LookupKernels {
+  decltype(&compute_starts) find_starts;
+  decltype(&gather_sample_ref) gather_sample;
+};
+LookupKernels lookup_kernels(Isa isa);
+
 // The chunks of a sample that will be gathered soon. Kernels ask for their cache lines a few at a time
 // between arithmetic: asked for all at once they would fill the core's miss buffers and stall it.
 struct LookAhead {

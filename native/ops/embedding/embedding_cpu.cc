@@ -18,6 +18,12 @@ LookAhead look_ahead(const float* memory, const uint32_t* starts, const Addressi
   return {memory, starts, count, addressing.unit, length};
 }
 
+LookupKernels lookup_kernels(Isa isa) {
+  if (isa >= Isa::kAvx512) return {compute_starts_avx512, gather_sample_avx512};
+  if (isa == Isa::kAvx2) return {compute_starts_avx2, gather_sample_avx2};
+  return {compute_starts, gather_sample_ref};
+}
+
 Embedding::Embedding(const OpContext& context, const Addressing& addressing, const float* memory,
                      Tensor* slots)
     : CpuOp(context),
@@ -27,9 +33,7 @@ Embedding::Embedding(const OpContext& context, const Addressing& addressing, con
       starts_(static_cast<size_t>(context.max_batch * addressing.T * addressing.chunks)) {}
 
 void Embedding::forward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const bool wide = context_.isa >= Isa::kAvx512;
-  const auto find_starts = wide ? compute_starts_avx512 : compute_starts;
-  const auto gather = wide ? gather_sample_avx512 : gather_sample_ref;
+  const auto [find_starts, gather] = lookup_kernels(context_.isa);
   const int64_t row = addressing_.T * addressing_.chunks;
   find_starts(starts_.data(), batch.sparse, first, last, addressing_);
   if (!slots_->value) return;

@@ -142,7 +142,7 @@ async function startPss(addon, name, values, threads, training) {
   const { benchCase } = await import(join(root, 'dist/bench/cases.js'));
   const { syntheticBatch } = await import(join(root, 'dist/bench/synthetic-batch.js'));
   const memorySize = values['memory-size'] === undefined ? {} : { memorySize: Number(values['memory-size']) };
-  const benchmark = benchCase(name, CASES, {
+  const benchmark = benchCase(name, {
     sets: [`precision=${values.precision}`, `model.kind=${values.model}`],
     ...memorySize,
   });

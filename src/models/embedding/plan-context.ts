@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { UsageError } from '../../errors.ts';
 import type { GraphBuilder, TensorRef } from '../../graph/graph-builder.ts';
 import type { EmbeddingAttributes, InitSpec } from '../../graph/graph-spec.ts';
+import { fasterGradient } from './gradient-cost.ts';
 
 /** One embedding table. */
 export interface Table {
@@ -67,10 +68,8 @@ export function columnsAttribute(
 }
 
 /**
- * Resolves `gradient: auto` for one array. Full tables are updated sparsely, and so is an array larger than what one batch can touch: the
- * measured crossover (docs/performance.md) lies at |M| = B·F·D for chunks of 16 floats and more, and at 16 times that for smaller ones, where
- * the sparse form has more to sort. Adam is always dense: its moments move every parameter at every step, and leaving untouched ones out is
- * another algorithm, to be asked for by name.
+ * Resolves `gradient: auto` for one array: the faster by the measured model of gradient-cost.ts. Full tables are always updated sparsely, and
+ * under Adam always densely: leaving untouched moments out is another algorithm, to be asked for by name.
  * @param lookup the array's kind, and the floats and chunk size of what one slot looks up; by default the config's
  */
 export function chooseGradient(
@@ -81,10 +80,14 @@ export function chooseGradient(
 ): 'dense' | 'sparse' {
   const { gradient } = config.embedding;
   if (gradient !== 'auto') return gradient;
-  if (config.optimizer.kind === 'adam') return 'dense';
-  if (lookup.kind === 'full') return 'sparse';
-  const limit = lookup.chunkSize >= 16 ? 1 : 16;
-  return memorySize > limit * config.data.batchSize * numSlots * lookup.dim ? 'sparse' : 'dense';
+  const optimizer = config.optimizer.kind;
+  if (lookup.kind === 'full' && optimizer !== 'adam') return 'sparse';
+  return fasterGradient({
+    memorySize,
+    chunks: config.data.batchSize * numSlots * Math.ceil(lookup.dim / lookup.chunkSize),
+    chunkFloats: Math.min(lookup.chunkSize, lookup.dim),
+    optimizer,
+  });
 }
 
 /**

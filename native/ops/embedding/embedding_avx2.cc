@@ -1,0 +1,11 @@
+#include "base/simd_avx2.h"
+#include "ops/embedding/embedding_simd.h"
+
+namespace pss {
+
+void gather_sample_avx2(float* out, int64_t ld, const float* memory, const uint32_t* starts,
+                        const Addressing& addressing) {
+  simd_gather_sample(out, ld, memory, starts, addressing);
+}
+
+}  // namespace pss

@@ -1,0 +1,41 @@
+// gather_sample, written once for several instruction sets. Include after base/simd_*.h of the one that a
+// file is compiled for.
+#pragma once
+
+#include "ops/embedding/embedding.h"
+
+namespace pss {
+namespace {
+
+inline void copy(float* to, const float* from, int64_t n) {
+  int64_t i = 0;
+  for (; i + Simd::kLanes <= n; i += Simd::kLanes) Simd::store(to + i, Simd::load(from + i));
+  if (i == n) return;
+  const Simd::Mask mask = Simd::first_lanes(n - i);
+  Simd::store(mask, to + i, Simd::load(mask, from + i));
+}
+
+// Chunks of one float.
+void gather_floats(float* out, const float* memory, const uint32_t* starts, int64_t D) {
+  for (int64_t i = 0; i < D; i += Simd::kLanes) {
+    const Simd::Mask mask = Simd::first_lanes(D - i);
+    Simd::store(mask, out + i, Simd::gather(mask, memory, starts + i));
+  }
+}
+
+void simd_gather_sample(float* out, int64_t ld, const float* memory, const uint32_t* starts,
+                        const Addressing& addressing) {
+  const int64_t T = addressing.T, D = addressing.D, Z = addressing.Z, chunks = addressing.chunks;
+  const int64_t unit = addressing.unit, last_length = D - (chunks - 1) * Z;
+  for (int64_t t = 0; t < T; t++, out += ld, starts += chunks) {
+    if (Z == 1) {
+      gather_floats(out, memory, starts, D);
+      continue;
+    }
+    for (int64_t c = 0; c + 1 < chunks; c++) copy(out + c * Z, memory + int64_t{starts[c]} * unit, Z);
+    copy(out + (chunks - 1) * Z, memory + int64_t{starts[chunks - 1]} * unit, last_length);
+  }
+}
+
+}  // namespace
+}  // namespace pss

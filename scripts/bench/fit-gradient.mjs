@@ -1,0 +1,103 @@
+/**
+ * npm run bench:gradient -- [--rows FILE.jsonl] [--samples N]
+ *
+ * Fits the model behind `gradient: auto` (src/models/embedding/gradient-cost.ts) to this machine: times dense and sparse updates of M over
+ * sizes, chunks and optimizers (`pss bench embedding --table gradient`; or takes such rows from a file), and prints each optimizer's
+ * constants, how often the model as it stands takes the faster form, and what it loses where it doesn't.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Matrix, solve } from 'ml-matrix';
+import { run, runScript } from '../run-command.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const NAMES = ['dense', 'visited', 'touched'];
+
+async function main() {
+  const { values } = parseArgs({
+    options: { rows: { type: 'string' }, samples: { type: 'string', default: '7' } },
+  });
+  const folder = values.rows ? undefined : mkdtempSync(join(tmpdir(), 'pss-gradient-'));
+  try {
+    const file = values.rows ?? join(folder, 'rows.jsonl');
+    if (folder) measure(file, values.samples);
+    const pairs = await readPairs(file);
+    for (const optimizer of new Set(pairs.map((pair) => pair.optimizer))) {
+      report(
+        optimizer,
+        pairs.filter((pair) => pair.optimizer === optimizer),
+      );
+    }
+  } finally {
+    if (folder) rmSync(folder, { recursive: true });
+  }
+}
+
+function measure(file, samples) {
+  const bench = ['bench', 'embedding', '--table', 'gradient', '--rows', '4M'];
+  run(process.execPath, [join(root, 'dist/cli/main.js'), ...bench, '--samples', samples, '--json', file], {
+    advice: 'stop other work and try again',
+  });
+}
+
+/** Cases with both times, in nanoseconds, and what the model counts of them. */
+async function readPairs(file) {
+  const { updateTerms } = await import(join(root, 'dist/models/embedding/gradient-cost.js'));
+  const { EMBEDDING_BATCH_SIZE, EMBEDDING_DIM } = await import(join(root, 'dist/bench/embedding-cases.js'));
+  const rows = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return rows
+    .filter(({ pass }) => pass === 'backward-dense')
+    .map((dense) => {
+      const sparse = rows.find((row) => row.case === dense.case && row.pass === 'backward-sparse');
+      const { memorySize, chunkSize, optimizer, auto } = dense;
+      const chunks = EMBEDDING_BATCH_SIZE * Math.ceil(EMBEDDING_DIM / chunkSize);
+      const chunkFloats = Math.min(chunkSize, EMBEDDING_DIM);
+      const terms = updateTerms({ memorySize, chunks, chunkFloats, optimizer });
+      return {
+        optimizer,
+        auto,
+        factors: [memorySize, -terms.visitedFloats, -terms.touchedFloats],
+        dense: dense.medianMs * 1e6,
+        sparse: sparse.medianMs * 1e6,
+      };
+    });
+}
+
+/** Least squares of dense − sparse, each case weighing by what it takes; a term that would be negative is left out. */
+function leastSquares(pairs) {
+  let kept = [0, 1, 2];
+  for (;;) {
+    const weighted = (pair, value) => value / (pair.dense + pair.sparse);
+    const left = new Matrix(pairs.map((pair) => kept.map((k) => weighted(pair, pair.factors[k]))));
+    const right = Matrix.columnVector(pairs.map((pair) => weighted(pair, pair.dense - pair.sparse)));
+    const found = solve(left, right, true).to1DArray();
+    const constants = NAMES.map((_, k) => (kept.includes(k) ? found[kept.indexOf(k)] : 0));
+    const negative = kept.filter((k) => constants[k] < 0);
+    if (negative.length === 0) return constants;
+    kept = kept.filter((k) => !negative.includes(k));
+  }
+}
+
+function report(optimizer, pairs) {
+  const constants = leastSquares(pairs);
+  const loss = (takesSparse) => {
+    const losses = pairs.map((pair) => {
+      const taken = takesSparse(pair) ? pair.sparse : pair.dense;
+      return taken / Math.min(pair.dense, pair.sparse) - 1;
+    });
+    const wrong = losses.filter((each) => each > 0).length;
+    return `the faster of the two in ${pairs.length - wrong} of ${pairs.length} cases, at worst ${(100 * Math.max(...losses)).toFixed(0)}% slower`;
+  };
+  const fitted = ({ factors }) => factors.reduce((sum, factor, k) => sum + factor * constants[k], 0) > 0;
+  const text = NAMES.map((name, k) => `${name}: ${constants[k].toFixed(3)}`).join(', ');
+  process.stdout.write(`${optimizer}: { ${text} } would take ${loss(fitted)}\n`);
+  process.stdout.write(`${optimizer}: gradient: auto takes ${loss(({ auto }) => auto === 'sparse')}\n`);
+}
+
+await runScript(main);
