@@ -126,7 +126,10 @@ for (const kind of KINDS) {
         const plain = await steppedOnce(attributes, { optimizer: optimizer(kind), isa: 'reference' });
         for (const isa of availableIsas()) {
           const fast = await steppedOnce(attributes, { optimizer: optimizer(kind), isa });
-          assert.ok(sameBits(plain, fast), `${isa}, ${gradient}, ${attributes.kind} |M|=${attributes.memorySize}`);
+          assert.ok(
+            sameBits(plain, fast),
+            `${isa}, ${gradient}, ${attributes.kind} |M|=${attributes.memorySize}`,
+          );
         }
       }
     }
