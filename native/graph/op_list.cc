@@ -9,6 +9,7 @@
 #include "ops/bilinear_interaction/bilinear_interaction.h"
 #include "ops/bilinear_interaction/bilinear_interaction_cuda.h"
 #include "ops/cin/cin.h"
+#include "ops/cin/cin_cuda.h"
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
 #include "ops/concat/concat.h"
@@ -31,6 +32,7 @@
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
+#include "ops/self_attention/self_attention_cuda.h"
 #include "ops/senet/senet.h"
 #include "ops/senet/senet_cuda.h"
 #include "ops/sketch/sketch.h"
@@ -54,6 +56,8 @@ struct CpuOps {
   using ProjectionOp = Projection;
   using SketchOp = Sketch;
   using TensorTrainOp = TensorTrain;
+  using CinOp = Cin;
+  using SelfAttentionOp = SelfAttention;
   using SenetOp = Senet;
   using BilinearInteractionOp = BilinearInteraction;
 };
@@ -68,6 +72,8 @@ struct CudaOps {
   using ProjectionOp = ProjectionCuda;
   using SketchOp = SketchCuda;
   using TensorTrainOp = TensorTrainCuda;
+  using CinOp = CinCuda;
+  using SelfAttentionOp = SelfAttentionCuda;
   using SenetOp = SenetCuda;
   using BilinearInteractionOp = BilinearInteractionCuda;
 };
@@ -170,15 +176,19 @@ std::unique_ptr<Op> build_cross_combine(CpuBuildContext& c, const NodeSpec& node
   return std::make_unique<CrossCombine>(c.op, &inputs[0], &inputs[1], &inputs[2], &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_cin(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_cin(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, std::max<size_t>(2, node.parameters.size() / 2 * 2));
-  return std::make_unique<Cin>(c.op, &c.inputs(node)[0], parameters_of(c, node), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::CinOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                               &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_self_attention(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_self_attention(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 4);
-  return std::make_unique<SelfAttention>(c.op, &c.inputs(node)[0], parameters_of(c, node),
-                                         node.attributes.integer("heads"), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::SelfAttentionOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                                         node.attributes.integer("heads"),
+                                                         &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -274,6 +284,8 @@ Builders<typename Ops::Build> common_builders() {
       {"joinSlots", build_join_slots<Ops>},
       {"linear", build_linear<Ops>},
       {"dotInteraction", build_dot_interaction<Ops>},
+      {"cin", build_cin<Ops>},
+      {"selfAttention", build_self_attention<Ops>},
       {"senet", build_senet<Ops>},
       {"bilinearInteraction", build_bilinear_interaction<Ops>},
   };
@@ -288,8 +300,6 @@ const Builders<CpuBuildContext>& cpu_builders() {
                 {"fmInteraction", build_fm_interaction},
                 {"crossNetwork", build_cross_network},
                 {"crossCombine", build_cross_combine},
-                {"cin", build_cin},
-                {"selfAttention", build_self_attention},
                 {"dropout", build_dropout}});
     return all;
   }();
