@@ -13,20 +13,14 @@ struct Longs {
   static constexpr int64_t kLanes = 4;
 
   static Vector set(uint64_t value) { return _mm256_set1_epi64x(static_cast<int64_t>(value)); }
-  static Vector load(const uint64_t* from, int64_t count) {
-    const auto* numbers = reinterpret_cast<const long long*>(from);
-    return _mm256_maskload_epi64(numbers, _mm256_cvtepi32_epi64(lanes(count)));
+  static Vector load(const uint64_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   }
   static void store(uint64_t* to, Vector value) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
   }
   static Vector load_words(const uint32_t* from, int64_t count) {
     return _mm256_cvtepu32_epi64(_mm_maskload_epi32(reinterpret_cast<const int*>(from), lanes(count)));
-  }
-  static Vector gather_words(const uint32_t* words, const int32_t* indices, int64_t count) {
-    const __m128i mask = lanes(count), index = _mm_maskload_epi32(indices, mask);
-    const auto* base = reinterpret_cast<const int*>(words);
-    return _mm256_cvtepu32_epi64(_mm_mask_i32gather_epi32(_mm_setzero_si128(), base, index, mask, 4));
   }
   static void store_words(uint32_t* to, Vector value, int64_t count) {
     const __m256i even = _mm256_permutevar8x32_epi32(value, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
@@ -39,6 +33,12 @@ struct Longs {
     }
   }
 
+  // Of 32-bit halves, of which every number has two.
+  static Vector pick(Vector values, Vector from) {
+    const __m256i low = _mm256_slli_epi64(from, 1);
+    const __m256i high = _mm256_slli_epi64(_mm256_add_epi64(low, _mm256_set1_epi64x(1)), 32);
+    return _mm256_permutevar8x32_epi32(values, _mm256_or_si256(low, high));
+  }
   static Vector add(Vector a, Vector b) { return _mm256_add_epi64(a, b); }
   static Vector exclusive_or(Vector a, Vector b) { return _mm256_xor_si256(a, b); }
   template <int n>

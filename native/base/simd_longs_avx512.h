@@ -17,21 +17,17 @@ struct Longs {
   static constexpr int64_t kLanes = 8;
 
   static Vector set(uint64_t value) { return _mm512_set1_epi64(static_cast<int64_t>(value)); }
-  static Vector load(const uint64_t* from, int64_t count) { return _mm512_maskz_loadu_epi64(lanes(count), from); }
+  static Vector load(const uint64_t* from) { return _mm512_loadu_si512(from); }
   static void store(uint64_t* to, Vector value) { _mm512_storeu_si512(to, value); }
   static Vector load_words(const uint32_t* from, int64_t count) {
     return _mm512_cvtepu32_epi64(_mm256_maskz_loadu_epi32(lanes(count), from));
-  }
-  // words[indices[lane]]
-  static Vector gather_words(const uint32_t* words, const int32_t* indices, int64_t count) {
-    const __mmask8 mask = lanes(count);
-    const __m256i index = _mm256_maskz_loadu_epi32(mask, indices);
-    return _mm512_cvtepu32_epi64(_mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), mask, index, words, 4));
   }
   static void store_words(uint32_t* to, Vector value, int64_t count) {
     _mm256_mask_storeu_epi32(to, lanes(count), _mm512_cvtepi64_epi32(value));
   }
 
+  // values[lanes[lane]]
+  static Vector pick(Vector values, Vector from) { return _mm512_permutexvar_epi64(from, values); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi64(a, b); }
   static Vector exclusive_or(Vector a, Vector b) { return _mm512_xor_si512(a, b); }
   template <int n>

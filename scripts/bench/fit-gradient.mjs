@@ -48,7 +48,7 @@ function measure(file, samples) {
 /** Cases with both times, in nanoseconds, and what the model counts of them. */
 async function readPairs(file) {
   const { updateTerms } = await import(join(root, 'dist/models/embedding/gradient-cost.js'));
-  const { EMBEDDING_BATCH_SIZE, EMBEDDING_DIM } = await import(join(root, 'dist/bench/embedding-cases.js'));
+  const { BATCH_SIZE, DIM } = await import(join(root, 'dist/bench/embedding-cases.js'));
   const rows = readFileSync(file, 'utf8')
     .trim()
     .split('\n')
@@ -58,8 +58,8 @@ async function readPairs(file) {
     .map((dense) => {
       const sparse = rows.find((row) => row.case === dense.case && row.pass === 'backward-sparse');
       const { memorySize, chunkSize, optimizer, auto } = dense;
-      const chunks = EMBEDDING_BATCH_SIZE * Math.ceil(EMBEDDING_DIM / chunkSize);
-      const chunkFloats = Math.min(chunkSize, EMBEDDING_DIM);
+      const chunks = BATCH_SIZE * Math.ceil(DIM / chunkSize);
+      const chunkFloats = Math.min(chunkSize, DIM);
       const terms = updateTerms({ memorySize, chunks, chunkFloats, optimizer });
       return {
         optimizer,

@@ -1,7 +1,7 @@
 import { formatQuantity } from '../format/quantity.ts';
 import { fasterGradient } from '../models/embedding/gradient-cost.ts';
 import type { EmbeddingRow } from './embedding.ts';
-import { EMBEDDING_BATCH_SIZE, EMBEDDING_DIM } from './embedding-cases.ts';
+import { BATCH_SIZE, DIM } from './embedding-cases.ts';
 
 /** Sizes of M between which `auto`'s crossover is sought, in floats. */
 const SMALLEST = 1e3;
@@ -54,10 +54,9 @@ export function measuredCrossover(points: Series['points']): string {
 }
 
 function modelCrossover(chunkSize: number, optimizer: EmbeddingRow['optimizer']): string {
-  const chunks = EMBEDDING_BATCH_SIZE * Math.ceil(EMBEDDING_DIM / chunkSize);
+  const chunks = BATCH_SIZE * Math.ceil(DIM / chunkSize);
   const isSparse = (memorySize: number) =>
-    fasterGradient({ memorySize, chunks, chunkFloats: Math.min(chunkSize, EMBEDDING_DIM), optimizer }) ===
-    'sparse';
+    fasterGradient({ memorySize, chunks, chunkFloats: Math.min(chunkSize, DIM), optimizer }) === 'sparse';
   let [low, high] = [SMALLEST, LARGEST];
   while (high / low > 1.01) {
     const middle = Math.sqrt(low * high);

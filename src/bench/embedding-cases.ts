@@ -39,8 +39,8 @@ const GRADIENT_CHUNK_SIZES = [1, 8, 32, 128];
 const GRADIENT_OPTIMIZERS = ['sgd', 'adagrad', 'rowwise-adagrad'];
 
 /** Table 2 of the paper: lookups a batch, floats of an embedding. */
-export const EMBEDDING_BATCH_SIZE = 10_240;
-export const EMBEDDING_DIM = 128;
+export const BATCH_SIZE = 10_240;
+export const DIM = 128;
 
 /** The cases of a table for each n. */
 export function embeddingCases(table: EmbeddingTable, rows: readonly number[]): EmbeddingCase[] {
@@ -78,7 +78,7 @@ function variants(table: EmbeddingTable): { name: string; settings: readonly str
             settings: [
               'embedding.kind=robe',
               `embedding.chunkSize=${size}`,
-              `embedding.memorySize=${share * EMBEDDING_BATCH_SIZE * EMBEDDING_DIM}`,
+              `embedding.memorySize=${share * BATCH_SIZE * DIM}`,
               `optimizer.kind=${optimizer}`,
             ],
           })),

@@ -4,7 +4,7 @@
 namespace pss {
 
 void compute_starts_avx512(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
-                         const Addressing& addressing) {
+                           const Addressing& addressing) {
   simd_compute_starts(starts, ids, first, last, addressing);
 }
 

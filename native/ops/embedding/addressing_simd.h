@@ -29,63 +29,109 @@ inline Vector multiply_high(Vector h, Vector range) {
   return Longs::shift_right<32>(Longs::add(low, high));
 }
 
-// Where the ids of a sample lie, the keys of their tables, and the arrays their chunks are hashed into.
-struct Tables {
-  int64_t T, chunks;
-  const int32_t* columns;  // null: table t reads column t
-  const uint64_t* keys;
-  const uint32_t* bases;  // [T, chunks]; null where one array of `range` places serves all
-  const uint64_t* ranges;
-  Vector range;
+// Rows hashed before their chunks are: a few hundred bytes, which stay in the L1 cache.
+constexpr int64_t kRows = 64;
+
+// A place in a list that repeats, kLanes entries a step; enough of its entries are repeated behind its end.
+struct Turn {
+  int64_t at, length, step;
+  void advance() {
+    at += step;
+    if (at >= length) at -= length;
+  }
 };
 
-// Of kLanes tables from t on.
-inline Vector row_hash(const uint32_t* ids, const Tables& tables, int64_t t) {
-  const int64_t count = tables.T - t;
-  const Vector id = tables.columns ? Longs::gather_words(ids, tables.columns + t, count)
-                                   : Longs::load_words(ids + t, count);
-  return mix(Longs::exclusive_or(Longs::load(tables.keys + t, count), id));
+inline Turn turn_of(int64_t at, int64_t length) {
+  return {at % length, length, kLanes % length};
 }
 
-// Places for hashes that belong to chunks k, k + 1, ... of the sample.
+// Places for hashes of the chunks `turn` and after in the list of a sample's, as many as there are lanes or
+// left.
 template <bool kOwnArrays>
-inline void store_starts(uint32_t* starts, int64_t count, Vector h, const Tables& tables, int64_t k) {
+inline void store_starts(uint32_t* starts, int64_t left, Vector h, const Addressing& a, int64_t turn) {
   Vector places;
   if constexpr (kOwnArrays) {
-    places = Longs::add(multiply_high(h, Longs::load(tables.ranges + k, count)),
-                        Longs::load_words(tables.bases + k, count));
+    places = Longs::add(multiply_high(h, Longs::load(a.ranges.data() + turn)),
+                        Longs::load_words(a.bases.data() + turn, kLanes));
   } else {
-    places = multiply_high(h, tables.range);
+    places = multiply_high(h, Longs::set(a.range));
   }
-  Longs::store_words(starts + k, places, count);
+  Longs::store_words(starts, places, left);
 }
 
-// One sample of one-chunk embeddings: the lanes are tables.
-template <bool kOwnArrays>
-void mix64_tables(uint32_t* starts, const uint32_t* ids, const Tables& tables) {
-  for (int64_t t = 0; t < tables.T; t += kLanes) {
-    const Vector h = mix(Longs::add(row_hash(ids, tables, t), Longs::set(kGolden)));
-    store_starts<kOwnArrays>(starts, tables.T - t, h, tables, t);
-  }
-}
-
-// One sample of embeddings of many chunks: rows are hashed kLanes tables at once, then the lanes are chunks.
-template <bool kOwnArrays>
-void mix64_chunks(uint32_t* starts, const uint32_t* ids, const Tables& tables) {
-  const int64_t chunks = tables.chunks;
-  uint64_t multiples[kLanes], rows[kLanes];
-  for (int64_t lane = 0; lane < kLanes; lane++) multiples[lane] = static_cast<uint64_t>(lane + 1) * kGolden;
-  const Vector first = Longs::load(multiples, kLanes);
-  const Vector next = Longs::set(kLanes * kGolden);
-  for (int64_t t = 0; t < tables.T; t += kLanes) {
-    Longs::store(rows, row_hash(ids, tables, t));
-    for (int64_t k = 0; k < kLanes && t + k < tables.T; k++) {
-      Vector state = Longs::add(Longs::set(rows[k]), first);
-      for (int64_t c = 0; c < chunks; c += kLanes) {
-        store_starts<kOwnArrays>(starts, chunks - c, mix(state), tables, (t + k) * chunks + c);
-        state = Longs::add(state, next);
+// Row hashes of `count` embeddings from (sample, table) number `first` on: the lanes are embeddings, of
+// several samples where tables are few.
+void hash_rows(uint64_t* rows, const uint32_t* ids, int64_t first, int64_t count, const Addressing& a) {
+  const bool contiguous = !a.columns.data() && a.id_columns == a.T;
+  const int32_t* columns = a.columns.data();
+  const uint64_t* keys = a.table_keys.data();
+  const int64_t T = a.T;
+  Turn turn = turn_of(first, T);
+  int64_t b = first / T, t = first % T;
+  for (int64_t i = 0; i < count; i += kLanes, turn.advance()) {
+    Vector own;
+    if (contiguous) {
+      own = Longs::load_words(ids + first + i, count - i);
+    } else {
+      uint32_t picked[kLanes] = {};
+      for (int64_t lane = 0; lane < kLanes && i + lane < count; lane++) {
+        picked[lane] = ids[b * a.id_columns + (columns ? columns[t] : t)];
+        if (++t == T) t = 0, b++;
       }
+      own = Longs::load_words(picked, kLanes);
     }
+    Longs::store(rows + i, mix(Longs::exclusive_or(Longs::load(keys + turn.at), own)));
+  }
+}
+
+// A number of chunks that divides the lanes: a vector holds those of several embeddings.
+template <bool kOwnArrays>
+void hash_whole_rows(uint32_t* starts, const uint64_t* rows, int64_t first, int64_t count,
+                     const Addressing& a) {
+  const int64_t chunks = a.chunks;
+  uint64_t row_of_lane[kLanes], state_of_lane[kLanes];
+  for (int64_t lane = 0; lane < kLanes; lane++) {
+    row_of_lane[lane] = static_cast<uint64_t>(lane / chunks);
+    state_of_lane[lane] = (static_cast<uint64_t>(lane % chunks) + 1) * kGolden;
+  }
+  const Vector which = Longs::load(row_of_lane), state = Longs::load(state_of_lane);
+  Turn turn = turn_of(first * chunks, a.T * chunks);
+  for (int64_t k = 0; k < count * chunks; k += kLanes, turn.advance()) {
+    const Vector row = Longs::pick(Longs::load(rows + k / chunks), which);
+    store_starts<kOwnArrays>(starts + k, count * chunks - k, mix(Longs::add(row, state)), a, turn.at);
+  }
+}
+
+// Any number of chunks: the lanes are those of one embedding.
+template <bool kOwnArrays>
+void hash_row_by_row(uint32_t* starts, const uint64_t* rows, int64_t first, int64_t count,
+                     const Addressing& a) {
+  const int64_t chunks = a.chunks, T = a.T;
+  uint64_t multiples[kLanes];
+  for (int64_t lane = 0; lane < kLanes; lane++) multiples[lane] = static_cast<uint64_t>(lane + 1) * kGolden;
+  const Vector lane_states = Longs::load(multiples), next = Longs::set(kLanes * kGolden);
+  int64_t t = first % T;
+  for (int64_t i = 0; i < count; i++) {
+    Vector state = Longs::add(Longs::set(rows[i]), lane_states);
+    for (int64_t c = 0; c < chunks; c += kLanes) {
+      store_starts<kOwnArrays>(starts + i * chunks + c, chunks - c, mix(state), a, t * chunks + c);
+      state = Longs::add(state, next);
+    }
+    if (++t == T) t = 0;
+  }
+}
+
+void starts_mix64(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last, const Addressing& a) {
+  const bool own_arrays = a.range == 0, whole = kLanes % a.chunks == 0;
+  const auto by_row = own_arrays ? hash_row_by_row<true> : hash_row_by_row<false>;
+  const auto by_vector = own_arrays ? hash_whole_rows<true> : hash_whole_rows<false>;
+  const auto hash_chunks = whole ? by_vector : by_row;
+  // A vector of rows may be loaded from the last one on.
+  uint64_t rows[kRows + kLanes] = {};
+  for (int64_t r = first; r < last; r += kRows) {
+    const int64_t count = last - r < kRows ? last - r : kRows;
+    hash_rows(rows, ids, r, count, a);
+    hash_chunks(starts + r * a.chunks, rows, r, count, a);
   }
 }
 
@@ -107,27 +153,21 @@ void simd_compute_starts(uint32_t* starts, const uint32_t* ids, int64_t first, i
   const int64_t T = addressing.T, chunks = addressing.chunks;
   const int32_t* columns = addressing.columns.data();
   const int64_t* row_offsets = addressing.row_offsets.data();
-  const bool own_arrays = addressing.range == 0, hashes = !own_arrays || addressing.ranges.data();
+  if (!addressing.hashes()) return number_starts(starts, ids, first, last, addressing);
+  if (addressing.hash == HashFamily::kMix64) {
+    starts_mix64(starts, ids, first * T, last * T, addressing);
+    return number_starts(starts, ids, first, last, addressing);
+  }
   const Vector range = Longs::set(addressing.range), reciprocal = Longs::set(addressing.reciprocal);
-  const Tables tables{
-      T,    chunks, columns, addressing.table_keys.data(), addressing.bases.data(), addressing.ranges.data(),
-      range};
-  const auto one_chunk = own_arrays ? mix64_tables<true> : mix64_tables<false>;
-  const auto many_chunks = own_arrays ? mix64_chunks<true> : mix64_chunks<false>;
-  const auto mix64 = chunks == 1 ? one_chunk : many_chunks;
   uint64_t steps[kLanes];
   for (uint64_t lane = 0; lane < kLanes; lane++) steps[lane] = lane * kB % kP;
-  for (int64_t b = first; hashes && b < last; b++) {
+  for (int64_t b = first; b < last; b++) {
     uint32_t* out = starts + b * T * chunks;
     const uint32_t* row = ids + b * addressing.id_columns;
-    if (addressing.hash == HashFamily::kMix64) {
-      mix64(out, row, tables);
-      continue;
-    }
     for (int64_t t = 0; t < T; t++) {
       const uint64_t id = row[columns ? columns[t] : t];
-      apd10_row(out + t * chunks, static_cast<uint64_t>(row_offsets[t]) + id, chunks,
-                Longs::load(steps, kLanes), reciprocal, range);
+      apd10_row(out + t * chunks, static_cast<uint64_t>(row_offsets[t]) + id, chunks, Longs::load(steps),
+                reciprocal, range);
     }
   }
   number_starts(starts, ids, first, last, addressing);

@@ -4,7 +4,7 @@
 namespace pss {
 
 void gather_sample_avx512(float* out, int64_t ld, const float* memory, const uint32_t* starts,
-                        const Addressing& addressing) {
+                          const Addressing& addressing) {
   simd_gather_sample(out, ld, memory, starts, addressing);
 }
 
