@@ -39,7 +39,7 @@ const TYPESCRIPT = {
   ],
   sweep: ['train', 'reader', 'run-log', 'plot'],
   report: ['run-log', 'sweep', 'plot', 'format'],
-  bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
+  bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random', 'format'],
   theory: ['addon', 'checkpoint', 'models', 'graph', 'manifest', 'random'],
   inspect: ['addon', 'reader', 'models', 'graph', 'manifest'],
   plot: [],

@@ -59,7 +59,8 @@ struct Simd {
   // There are no masked loads of 16 bits: one by one.
   static Floats load(Mask mask, const Bf16* from) {
     alignas(16) Bf16 part[kLanes] = {};
-    const int count = __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask))));
+    const int count =
+        __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask))));
     for (int i = 0; i < count; i++) part[i] = from[i];
     return load(part);
   }

@@ -73,8 +73,8 @@ struct Simd {
   static Floats gather(Mask mask, const float* memory, const uint32_t* indices) {
     const Words index = _mm512_maskz_loadu_epi32(mask, indices);
     const char* middle = reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(memory) + kHalfOfWords);
-    return _mm512_mask_i32gather_ps(zero(), mask, _mm512_xor_si512(index, _mm512_set1_epi32(INT32_MIN)), middle,
-                                    4);
+    return _mm512_mask_i32gather_ps(zero(), mask, _mm512_xor_si512(index, _mm512_set1_epi32(INT32_MIN)),
+                                    middle, 4);
   }
 
   static Words load_words(const uint32_t* from) { return _mm512_loadu_si512(from); }

@@ -38,7 +38,7 @@ int64_t choose_range(const Addressing& a, bool sorts) {
   const int64_t wanted =
       std::max(std::min(kLargeRange, a.memory_size / kFewRanges), a.memory_size / kManyRanges);
   const int64_t least = a.Z == 1 && sorts ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
-                                 : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
+                                          : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
   // Whole units, whole rows of rowwise-adagrad, whole cache lines; more than one unit, and no chunk over
   // three ranges.
   const int64_t step = std::lcm(std::lcm(a.unit, a.Z), kVector);
@@ -56,7 +56,8 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
       spec_(spec),
       dense_(dense),
       rowwise_(spec.kind == OptimizerKind::kRowwiseAdagrad && addressing.Z > 1),
-      sorts_(addressing.Z > 1 || !PrivateSums::pay(addressing.memory_size, max_batch * addressing.T * addressing.D)),
+      sorts_(addressing.Z > 1 ||
+             !PrivateSums::pay(addressing.memory_size, max_batch * addressing.T * addressing.D)),
       straddles_(addressing.unit < addressing.Z),
       range_floats_(choose_range(addressing, sorts_)) {
   const Addressing& a = addressing_;
@@ -223,7 +224,7 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
                      next_end - begin,
                      dense_ || sweep ? nullptr : target.memory + first - margin_,
                      range_floats_};
-  const auto sum_chunks = isa_ >= Isa::kAvx512  ? sum_chunks_avx512
+  const auto sum_chunks = isa_ >= Isa::kAvx512 ? sum_chunks_avx512
                           : isa_ == Isa::kAvx2 ? sum_chunks_avx2
                                                : sum_chunks_ref;
   sum_chunks(scratch, sum);

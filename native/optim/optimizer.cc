@@ -33,8 +33,7 @@ const OptimizerKernels& optimizer_kernels(Isa isa) {
 
 void update_rows(const OptimizerKernels& kernels, float* weights, const float* gradient, float* accumulator,
                  int64_t n, int64_t row_length, const OptimizerSpec& spec, const UpdateScalars& scalars) {
-  if (row_length == 1)
-    return kernels.update_range(weights, gradient, accumulator, nullptr, n, spec, scalars);
+  if (row_length == 1) return kernels.update_range(weights, gradient, accumulator, nullptr, n, spec, scalars);
   for (int64_t i = 0; i < n; i += row_length) {
     kernels.update_row(weights + i, gradient + i, accumulator++, std::min(row_length, n - i), spec, scalars);
   }

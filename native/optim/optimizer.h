@@ -8,7 +8,8 @@
 //   adam             m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g*g;                    (Kingma & Ba; t from 1)
 //                    w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon)
 //
-// Every operation is rounded as written, without fused multiply-adds: all instruction sets give the same bits.
+// Every operation is rounded as written, without fused multiply-adds: all instruction sets give the same
+// bits.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,7 @@ void update_float(float& weight, float g, float* state0, float* state1, const Op
 }
 
 void update_row_ref(float* weights, const float* gradient, float* accumulator, int64_t n,
-                const OptimizerSpec& spec, const UpdateScalars& scalars) {
+                    const OptimizerSpec& spec, const UpdateScalars& scalars) {
   float parts[kRowParts] = {};
   int64_t i = 0;
   for (; i + kRowParts <= n; i += kRowParts) {

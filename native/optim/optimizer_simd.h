@@ -17,8 +17,12 @@ struct Constants {
 inline Constants constants(const OptimizerSpec& spec, const UpdateScalars& scalars) {
   const bool adam = spec.kind == OptimizerKind::kAdam;
   const float rate = adam ? scalars.learning_rate / scalars.bias_correction1 : scalars.learning_rate;
-  return {Simd::set(rate),           Simd::set(spec.epsilon),   Simd::set(spec.beta1),
-          Simd::set(spec.beta2),     Simd::set(1 - spec.beta1), Simd::set(1 - spec.beta2),
+  return {Simd::set(rate),
+          Simd::set(spec.epsilon),
+          Simd::set(spec.beta1),
+          Simd::set(spec.beta2),
+          Simd::set(1 - spec.beta1),
+          Simd::set(1 - spec.beta2),
           Simd::set(scalars.bias_correction2)};
 }
 
@@ -47,10 +51,9 @@ inline void update_vector(const Which& which, float* weights, Floats g, float* s
   if constexpr (kind == OptimizerKind::kSgd) {
     change = Simd::multiply(k.rate, g);
   } else if constexpr (kind == OptimizerKind::kAdam) {
-    const Floats m =
-        Simd::add(Simd::multiply(k.beta1, which.load(state0)), Simd::multiply(k.rest1, g));
-    const Floats v = Simd::add(Simd::multiply(k.beta2, which.load(state1)),
-                               Simd::multiply(Simd::multiply(k.rest2, g), g));
+    const Floats m = Simd::add(Simd::multiply(k.beta1, which.load(state0)), Simd::multiply(k.rest1, g));
+    const Floats v =
+        Simd::add(Simd::multiply(k.beta2, which.load(state1)), Simd::multiply(Simd::multiply(k.rest2, g), g));
     which.store(state0, m);
     which.store(state1, v);
     const Floats root = Simd::root(Simd::divide(v, k.correction2));

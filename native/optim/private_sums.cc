@@ -37,7 +37,8 @@ void PrivateSums::add(const uint32_t* starts, const Matrix& dslots, int64_t B) {
   team_->run(kParts, [&](int64_t part) {
     const int64_t first = B * part / kParts, last = B * (part + 1) / kParts;
     visit_rows(dslots, first, [&](const auto* rows) {
-      add_rows(sums_.data() + part * memory_size_, starts + first * row_floats_, rows, dslots.ld, last - first);
+      add_rows(sums_.data() + part * memory_size_, starts + first * row_floats_, rows, dslots.ld,
+               last - first);
     });
   });
 }

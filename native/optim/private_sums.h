@@ -3,7 +3,8 @@
 // The samples of a batch are cut into kParts parts, whatever the number of threads. Each part adds its
 // gradients to an array of |M| floats of its own, in their order, and taking a range adds the arrays in
 // theirs: the same bits on any number of threads. It costs kParts * |M| floats of memory and of traffic, and
-// an addition at a random place a float where sorting has two writes and two reads, of which one is at random.
+// an addition at a random place a float where sorting has two writes and two reads, of which one is at
+// random.
 #pragma once
 
 #include "backend/cpu/thread_team.h"
