@@ -37,6 +37,7 @@ struct Simd {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow(value));
   }
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+  static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static Floats relu(Floats a) { return _mm512_max_ps(a, zero()); }
