@@ -17,8 +17,7 @@ import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 
 const test = suite('interactions');
 const seed = testSeed(50);
-/** The interactions' kernels are these two. */
-const ISAS = availableIsas().filter((isa) => isa === 'reference' || isa === 'avx512');
+const ISAS = availableIsas();
 const UNIFORM = { kind: 'uniform', bound: 0.9 } as const;
 
 interface Case {

@@ -1,0 +1,8 @@
+#include "base/simd_avx2.h"
+#include "backend/cpu/block_gemm_simd.h"
+
+namespace pss {
+
+const BlockKernels kBlockAvx2 = kSimdBlock;
+
+}  // namespace pss

@@ -1,0 +1,8 @@
+#include "base/simd_avx512.h"
+#include "backend/cpu/block_gemm_simd.h"
+
+namespace pss {
+
+const BlockKernels kBlockAvx512Bf16 = kSimdBlock;
+
+}  // namespace pss
