@@ -51,8 +51,8 @@ struct Simd {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   static Floats times_power(Floats a, Floats n) {
-    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_max_ps(n, set(-127))),
-                                              _mm256_set1_epi32(127));
+    const __m256i exponent =
+        _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_max_ps(n, set(-127))), _mm256_set1_epi32(127));
     return multiply(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
   }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }

@@ -57,8 +57,8 @@ struct Simd {
   }
   // a * 2^n for an integer n, 0 where that is below all normal numbers.
   static Floats times_power(Floats a, Floats n) {
-    const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(n, set(-127))),
-                                              _mm512_set1_epi32(127));
+    const __m512i exponent =
+        _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(n, set(-127))), _mm512_set1_epi32(127));
     return multiply(a, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)));
   }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
@@ -113,8 +113,8 @@ struct Simd {
   static Words interleave(Floats low, Floats high) {
 #ifdef __AVX512BF16__
     const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
-                                           22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(order, halves);
 #else
     return join(round(low), round(high));

@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "graph/embedding_node.h"
 #include "ops/bilinear_interaction/bilinear_interaction.h"
+#include "ops/bilinear_interaction/bilinear_interaction_cuda.h"
 #include "ops/cin/cin.h"
+#include "ops/cin/cin_cuda.h"
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
 #include "ops/concat/concat.h"
@@ -30,7 +32,9 @@
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
+#include "ops/self_attention/self_attention_cuda.h"
 #include "ops/senet/senet.h"
+#include "ops/senet/senet_cuda.h"
 #include "ops/sketch/sketch.h"
 #include "ops/sketch/sketch_cuda.h"
 #include "ops/tensor_train/tensor_train.h"
@@ -52,6 +56,10 @@ struct CpuOps {
   using ProjectionOp = Projection;
   using SketchOp = Sketch;
   using TensorTrainOp = TensorTrain;
+  using CinOp = Cin;
+  using SelfAttentionOp = SelfAttention;
+  using SenetOp = Senet;
+  using BilinearInteractionOp = BilinearInteraction;
 };
 struct CudaOps {
   using Build = CudaBuildContext;
@@ -64,6 +72,10 @@ struct CudaOps {
   using ProjectionOp = ProjectionCuda;
   using SketchOp = SketchCuda;
   using TensorTrainOp = TensorTrainCuda;
+  using CinOp = CinCuda;
+  using SelfAttentionOp = SelfAttentionCuda;
+  using SenetOp = SenetCuda;
+  using BilinearInteractionOp = BilinearInteractionCuda;
 };
 
 void expect(const NodeSpec& node, size_t inputs, size_t parameters) {
@@ -123,7 +135,8 @@ std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
   return result;
 }
 
-std::vector<const Parameter*> parameters_of(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Build>
+std::vector<const Parameter*> parameters_of(Build& c, const NodeSpec& node) {
   std::vector<const Parameter*> result;
   for (const int parameter : node.parameters) result.push_back(&c.store.parameters()[parameter]);
   return result;
@@ -163,33 +176,39 @@ std::unique_ptr<Op> build_cross_combine(CpuBuildContext& c, const NodeSpec& node
   return std::make_unique<CrossCombine>(c.op, &inputs[0], &inputs[1], &inputs[2], &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_cin(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_cin(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, std::max<size_t>(2, node.parameters.size() / 2 * 2));
-  return std::make_unique<Cin>(c.op, &c.inputs(node)[0], parameters_of(c, node), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::CinOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                               &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_self_attention(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_self_attention(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 4);
-  return std::make_unique<SelfAttention>(c.op, &c.inputs(node)[0], parameters_of(c, node),
-                                         node.attributes.integer("heads"), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::SelfAttentionOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                                         node.attributes.integer("heads"),
+                                                         &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_senet(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_senet(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 2);
   const auto parameters = parameters_of(c, node);
-  return std::make_unique<Senet>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
-                                 &c.tensors[node.output]);
+  return std::make_unique<typename Ops::SenetOp>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
+                                                 &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_bilinear_interaction(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_bilinear_interaction(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, std::max<size_t>(1, node.inputs.size()), std::max<size_t>(1, node.parameters.size()));
   static const std::map<std::string, BilinearKind> kinds = {{"interaction", BilinearKind::kInteraction},
                                                             {"each", BilinearKind::kEach},
                                                             {"all", BilinearKind::kAll}};
   const auto kind = kinds.find(node.attributes.string("kind"));
   if (kind == kinds.end()) throw Error("ERR_GRAPH", "Node '" + node.name + "' has an unknown kind.");
-  return std::make_unique<BilinearInteraction>(c.op, pointers(c.inputs(node)), parameters_of(c, node),
-                                               kind->second, &c.tensors[node.output]);
+  return std::make_unique<typename Ops::BilinearInteractionOp>(
+      c.op, pointers(c.inputs(node)), parameters_of(c, node), kind->second, &c.tensors[node.output]);
 }
 
 std::unique_ptr<Op> build_dropout(CpuBuildContext& c, const NodeSpec& node) {
@@ -255,11 +274,20 @@ using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const Nod
 template <typename Ops>
 Builders<typename Ops::Build> common_builders() {
   return {
-      {"denseInput", build_dense_input<Ops>}, {"sparseInput", build_sparse_input<Ops>},
-      {"embedding", build_embedding<Ops>},    {"combine", build_combine<Ops>},
-      {"projection", build_projection<Ops>},  {"tensorTrain", build_tensor_train<Ops>},
-      {"sketch", build_sketch<Ops>},          {"joinSlots", build_join_slots<Ops>},
-      {"linear", build_linear<Ops>},          {"dotInteraction", build_dot_interaction<Ops>},
+      {"denseInput", build_dense_input<Ops>},
+      {"sparseInput", build_sparse_input<Ops>},
+      {"embedding", build_embedding<Ops>},
+      {"combine", build_combine<Ops>},
+      {"projection", build_projection<Ops>},
+      {"tensorTrain", build_tensor_train<Ops>},
+      {"sketch", build_sketch<Ops>},
+      {"joinSlots", build_join_slots<Ops>},
+      {"linear", build_linear<Ops>},
+      {"dotInteraction", build_dot_interaction<Ops>},
+      {"cin", build_cin<Ops>},
+      {"selfAttention", build_self_attention<Ops>},
+      {"senet", build_senet<Ops>},
+      {"bilinearInteraction", build_bilinear_interaction<Ops>},
   };
 }
 
@@ -272,10 +300,6 @@ const Builders<CpuBuildContext>& cpu_builders() {
                 {"fmInteraction", build_fm_interaction},
                 {"crossNetwork", build_cross_network},
                 {"crossCombine", build_cross_combine},
-                {"cin", build_cin},
-                {"selfAttention", build_self_attention},
-                {"senet", build_senet},
-                {"bilinearInteraction", build_bilinear_interaction},
                 {"dropout", build_dropout}});
     return all;
   }();

@@ -1,5 +1,5 @@
-#include "base/simd_avx2.h"
 #include "backend/cpu/block_gemm_simd.h"
+#include "base/simd_avx2.h"
 
 namespace pss {
 

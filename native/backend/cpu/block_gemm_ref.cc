@@ -26,8 +26,7 @@ void gemm(const BlockGemm<Number>& g) {
   for (int64_t m = 0; m < g.m; m++) {
     for (int64_t n = 0; n < g.n; n++) {
       float sum = g.add ? g.c[m * g.c_ld + n] : 0;
-      for (int64_t k = 0; k < g.k; k++)
-        sum += product(g.a[m * g.a_row + k * g.a_col], g.b[k * g.b_ld + n]);
+      for (int64_t k = 0; k < g.k; k++) sum += product(g.a[m * g.a_row + k * g.a_col], g.b[k * g.b_ld + n]);
       g.c[m * g.c_ld + n] = sum;
     }
   }
@@ -43,8 +42,7 @@ void transpose(void* out, int64_t out_ld, const void* in, int64_t in_ld, int64_t
 }
 
 void pair_columns(uint32_t* words, const float* values, int64_t count) {
-  for (int64_t i = 0; i < count; i += 2)
-    *words++ = pair_of(values[i], i + 1 < count ? values[i + 1] : 0.0f);
+  for (int64_t i = 0; i < count; i += 2) *words++ = pair_of(values[i], i + 1 < count ? values[i + 1] : 0.0f);
 }
 
 void pair_rows(uint32_t* words, const float* low, const float* high, int64_t count) {

@@ -15,14 +15,13 @@
 
 #include "backend/cpu/block_gemm.h"
 #include "base/aligned_buffer.h"
+#include "ops/bilinear_interaction/bilinear_interaction_kernel.h"
 #include "ops/block_shares.h"
 #include "ops/cpu_op.h"
 
 namespace pss {
 
 constexpr int64_t kBilinearSamples = 32;
-
-enum class BilinearKind { kInteraction, kEach, kAll };
 
 struct BilinearShape {
   BilinearKind kind;
@@ -32,6 +31,8 @@ struct BilinearShape {
   int64_t matrices() const {
     return kind == BilinearKind::kInteraction ? pairs() : kind == BilinearKind::kEach ? F - 1 : 1;
   }
+  // Products W e_i of a sample: of each pair, or of each i.
+  int64_t units() const { return kind == BilinearKind::kInteraction ? pairs() : F - 1; }
   // Matrices that slot i is multiplied with, and the number of the first.
   int64_t count(int64_t i) const { return kind == BilinearKind::kInteraction ? F - 1 - i : 1; }
   int64_t first(int64_t i) const {
@@ -75,6 +76,11 @@ struct BilinearFormats {
 };
 extern const BilinearFormats kBilinearReference, kBilinearAvx2, kBilinearAvx512;
 
+// Throws ERR_GRAPH when inputs, matrices and output don't fit together.
+BilinearShape check_bilinear(const std::vector<const Tensor*>& inputs,
+                             const std::vector<const Parameter*>& matrices, BilinearKind kind,
+                             const Tensor& out);
+
 class BilinearInteraction : public CpuOp {
  public:
   BilinearInteraction(const OpContext& context, std::vector<const Tensor*> inputs,
@@ -98,9 +104,9 @@ class BilinearInteraction : public CpuOp {
   const BlockKernels& block_;
   const BilinearKernels& kernels_;
   bool packed_ = false;
-  AlignedBuffer<float> matrices_;            // [matrices, D, Dp]
+  AlignedBuffer<float> matrices_;           // [matrices, D, Dp]
   AlignedBuffer<uint32_t> across_, below_;  // as in BilinearWeights
-  AlignedBuffer<float> scratch_;                // [threads]
+  AlignedBuffer<float> scratch_;            // [threads]
   BlockShares shares_;
 };
 

@@ -16,12 +16,27 @@ constexpr int64_t kColumnStep = 2 * kVector;
 // A layer is packed in so many tasks, W^T in passes of so many rows.
 constexpr int64_t kPackTasks = 8, kPackRows = 16;
 
-CinShape make_shape(const Tensor& slots, const std::vector<const Parameter*>& parameters, const Tensor& out,
-                    Precision precision) {
-  const int64_t F = slots.shape.front(), D = slots.shape.back();
+const CinKernels* choose(Isa isa, Precision precision) {
+  if (isa == Isa::kReference) return nullptr;
+  const CinFormats& formats = isa == Isa::kAvx2     ? kCinAvx2
+                              : isa == Isa::kAvx512 ? kCinAvx512
+                                                    : kCinAvx512Bf16;
+  return precision == Precision::kBf16 ? &formats.bf16 : &formats.f32;
+}
+
+void cut_panels(CinShape& shape, Precision precision) {
   const int64_t wanted = precision == Precision::kBf16 ? kPanelColumnsBf16 : kPanelColumns;
-  const int64_t P = std::max(wanted, (D + kColumnStep - 1) / kColumnStep * kColumnStep);
-  CinShape shape{F, D, P / D, P, std::max<int64_t>(1, kGroupColumns / P), 0, {}};
+  shape.P = std::max(wanted, (shape.D + kColumnStep - 1) / kColumnStep * kColumnStep);
+  shape.S = shape.P / shape.D;
+  shape.panels = std::max<int64_t>(1, kGroupColumns / shape.P);
+}
+
+}  // namespace
+
+CinShape make_cin_shape(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                        const Tensor& out) {
+  const int64_t F = slots.shape.front(), D = slots.shape.back();
+  CinShape shape{F, D, 0, 0, 0, 0, {}};
   int64_t H = F, out_column = 0, transposed = 0;
   for (size_t l = 0; l + 1 < parameters.size(); l += 2) {
     const Parameter& weight = *parameters[l];
@@ -43,16 +58,6 @@ CinShape make_shape(const Tensor& slots, const std::vector<const Parameter*>& pa
   return shape;
 }
 
-const CinKernels* choose(Isa isa, Precision precision) {
-  if (isa == Isa::kReference) return nullptr;
-  const CinFormats& formats = isa == Isa::kAvx2     ? kCinAvx2
-                              : isa == Isa::kAvx512 ? kCinAvx512
-                                                    : kCinAvx512Bf16;
-  return precision == Precision::kBf16 ? &formats.bf16 : &formats.f32;
-}
-
-}  // namespace
-
 int64_t cin_scratch(const CinShape& shape, Precision precision) {
   return precision == Precision::kBf16 ? CinScratch<Bf16>(nullptr, shape).floats
                                        : CinScratch<float>(nullptr, shape).floats;
@@ -63,10 +68,11 @@ Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parame
       slots_(slots),
       parameters_(std::move(parameters)),
       out_(out),
-      shape_(make_shape(*slots, parameters_, *out, context.precision)),
+      shape_(make_cin_shape(*slots, parameters_, *out)),
       block_(block_kernels(context.isa)),
       kernels_(choose(context.isa, context.precision)),
       shares_(context, parameters_) {
+  cut_panels(shape_, context.precision);
   const int64_t panel = shape_.maps * shape_.P, threads = context.team->threads();
   // Blocks have at most 512 rows; memory is real only once it is touched.
   const int64_t panels = context.training ? (most_row_blocks(context.max_batch) + 1) * (512 / shape_.S + 1)

@@ -50,8 +50,8 @@ struct CinScratch {
     dz = take(chunk);
     z = take_words(chunk);
     // Float32 products read dx itself.
-    dx_rows = std::is_same_v<Number, float> ? reinterpret_cast<Word<Number>*>(dx)
-                                            : take_words(columns * most.N);
+    dx_rows =
+        std::is_same_v<Number, float> ? reinterpret_cast<Word<Number>*>(dx) : take_words(columns * most.N);
     dx_columns = take_words(columns * most.Np);
   }
 };

@@ -19,8 +19,8 @@ struct CrossShape {
   int64_t ld;  // of x and of the weights' and biases' rows: K padded with zeros
 };
 
-// Rows of x and out are shape.ld apart, those of s (scales[B, L]) L. The backward adds to dweights and dbiases
-// [L, ld]; bias_sums [L, ld]: row l is b_0 + ... + b_{l-1}; dx may be null; `scratch` has ld floats.
+// Rows of x and out are shape.ld apart, those of s (scales[B, L]) L. The backward adds to dweights and
+// dbiases [L, ld]; bias_sums [L, ld]: row l is b_0 + ... + b_{l-1}; dx may be null; `scratch` has ld floats.
 struct CrossKernels {
   void (*forward)(float* out, float* scales, const float* x, const float* weights, const float* biases,
                   int64_t B, const CrossShape& shape);

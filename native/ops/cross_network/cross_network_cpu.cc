@@ -38,16 +38,17 @@ void CrossNetwork::prepare_training(int64_t) {
 
 void CrossNetwork::forward_rows(const Batch&, int64_t first, int64_t last) {
   const int64_t at = first * shape_.ld;
-  kernels_.forward(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_->value,
-         last - first, shape_);
+  kernels_.forward(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                   bias_->value, last - first, shape_);
 }
 
 void CrossNetwork::backward_rows(const Batch& batch, int64_t first, int64_t last) {
   const int64_t at = first * shape_.ld;
   float* share = shares_.clear(batch.B, first);
-  kernels_.backward(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1), out_->gradient + at,
-         scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_sums_.data(),
-         scratch_.data() + ThreadTeam::current() * shape_.ld, last - first, shape_);
+  kernels_.backward(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1),
+                    out_->gradient + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                    bias_sums_.data(), scratch_.data() + ThreadTeam::current() * shape_.ld, last - first,
+                    shape_);
 }
 
 }  // namespace pss

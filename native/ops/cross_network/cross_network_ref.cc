@@ -13,7 +13,7 @@ float dot(const float* a, const float* b, int64_t K) {
 }
 
 void cross_forward(float* out, float* scales, const float* x, const float* weights, const float* biases,
-                       int64_t B, const CrossShape& shape) {
+                   int64_t B, const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, out += ld, x += ld, scales += L) {
     std::copy_n(x, K, out);
@@ -25,8 +25,8 @@ void cross_forward(float* out, float* scales, const float* x, const float* weigh
 }
 
 void cross_backward(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
-                        const float* x, const float* weights, const float* bias_sums, float* scratch,
-                        int64_t B, const CrossShape& shape) {
+                    const float* x, const float* weights, const float* bias_sums, float* scratch, int64_t B,
+                    const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, x += ld, dout += ld, scales += L) {
     float* g = scratch;

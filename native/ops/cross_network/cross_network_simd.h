@@ -22,8 +22,8 @@ float dot(const float* a, const float* b, int64_t ld) {
   return Simd::sum(Simd::add(even, odd));
 }
 
-void cross_forward(float* out, float* scales, const float* x, const float* weights,
-                          const float* biases, int64_t B, const CrossShape& shape) {
+void cross_forward(float* out, float* scales, const float* x, const float* weights, const float* biases,
+                   int64_t B, const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, out += ld, x += ld, scales += L) {
     const float* current = x;
@@ -39,8 +39,8 @@ void cross_forward(float* out, float* scales, const float* x, const float* weigh
 }
 
 void cross_backward(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
-                           const float* x, const float* weights, const float* bias_sums, float* scratch,
-                           int64_t B, const CrossShape& shape) {
+                    const float* x, const float* weights, const float* bias_sums, float* scratch, int64_t B,
+                    const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, x += ld, dout += ld, scales += L) {
     float* g = scratch;

@@ -37,7 +37,8 @@ void Dropout::forward_rows(const Batch& batch, int64_t first, int64_t last) {
   key.stream = static_cast<uint64_t>(batch.step) + ((layer_ + 1) << kLayerShift);
   for (int64_t b = first; b < last; b++) {
     uint64_t* masks = masks_.data() + b * groups_;
-    for (int64_t g = 0; g < groups_; g++) masks[g] = kernels_.mask(static_cast<uint64_t>(b * groups_ + g), key);
+    for (int64_t g = 0; g < groups_; g++)
+      masks[g] = kernels_.mask(static_cast<uint64_t>(b * groups_ + g), key);
     kernels_.apply(y_->value + b * ld, x_->value + b * ld, masks, scale_, ld);
   }
 }

@@ -29,8 +29,7 @@ uint64_t dropout_mask(uint64_t group, const DropoutKey& key) {
       k1 += 0xBB67AE85;
     }
     const Simd::Words words[] = {c0, c1, c2, c3};
-    for (int i = 0; i < 4; i++)
-      mask |= uint64_t{Simd::at_least(words[i], key.threshold)} << (16 * i + first);
+    for (int i = 0; i < 4; i++) mask |= uint64_t{Simd::at_least(words[i], key.threshold)} << (16 * i + first);
   }
   return mask;
 }

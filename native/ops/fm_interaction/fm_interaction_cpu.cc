@@ -11,7 +11,8 @@ FmInteraction::FmInteraction(const OpContext& context, const Tensor* slots, Tens
       D_(slots->shape.back()) {}
 
 void FmInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
-  for (int64_t b = first; b < last; b++) out_->value[b] = kernels_.forward(slots_->value + b * slots_->ld, F_, D_);
+  for (int64_t b = first; b < last; b++)
+    out_->value[b] = kernels_.forward(slots_->value + b * slots_->ld, F_, D_);
 }
 
 void FmInteraction::backward_rows(const Batch&, int64_t first, int64_t last) {

@@ -7,9 +7,9 @@
 //             dq_h = dS k_h;  dk_h = dS^T q_h;  de = [dq dk dv dr] [Q; K; V; R];  d[Q; K; V; R] = [...]^T e
 //
 // The four products with the weights go over the slots of kAttentionSamples samples at once, the rest sample
-// by sample in the L1 cache. q, k, v and P are kept for the backward. With bf16 the products with the weights,
-// and their gradients', read their factors rounded; the softmax and all products inside a head are float32. Flops a sample: 8*F*in*A + 4*F*F*A
-// forward, twice that backward.
+// by sample in the L1 cache. q, k, v and P are kept for the backward. With bf16 the products with the
+// weights, and their gradients', read their factors rounded; the softmax and all products inside a head are
+// float32. Flops a sample: 8*F*in*A + 4*F*F*A forward, twice that backward.
 #pragma once
 
 #include <vector>
@@ -43,6 +43,10 @@ inline int64_t attention_scratch(const AttentionShape& shape) {
 }
 extern const AttentionKernels kAttentionReference, kAttentionAvx2, kAttentionAvx512;
 
+// Throws ERR_GRAPH when weights, slots, heads and output don't fit together.
+AttentionShape check_attention(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                               int64_t heads, const Tensor& out);
+
 class SelfAttention : public CpuOp {
  public:
   // Parameters: query, key, value, residual.
@@ -66,8 +70,7 @@ class SelfAttention : public CpuOp {
   // A thread's scratch: of the kernels, then dqkvr of a group of samples, then words of products.
   float* thread_scratch() { return scratch_.data() + ThreadTeam::current() * scratch_floats_; }
   float* words_of_thread() {
-    return thread_scratch() + pad_to_vector(attention_scratch(shape_)) +
-           samples_ * shape_.F * 4 * shape_.A();
+    return thread_scratch() + pad_to_vector(attention_scratch(shape_)) + samples_ * shape_.F * 4 * shape_.A();
   }
 
   const Tensor* slots_;

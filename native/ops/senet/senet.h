@@ -34,6 +34,9 @@ struct SenetKernels {
 };
 extern const SenetKernels kSenetReference, kSenetAvx2, kSenetAvx512;
 
+// Throws ERR_GRAPH when weights, slots and output don't fit together.
+void check_senet(const Tensor& slots, const Parameter& first, const Parameter& second, const Tensor& out);
+
 class Senet : public CpuOp {
  public:
   Senet(const OpContext& context, const Tensor* slots, const Parameter* first, const Parameter* second,

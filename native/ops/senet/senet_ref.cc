@@ -33,13 +33,13 @@ Parts excite(const float* slots, const SenetWeights& weights, float* scratch, co
 }
 
 void senet_forward(float* out, const float* slots, const SenetWeights& weights, float* scratch,
-                       const SenetShape& shape) {
+                   const SenetShape& shape) {
   const Parts parts = excite(slots, weights, scratch, shape);
   for (int64_t i = 0; i < shape.F * shape.D; i++) out[i] = parts.s[i / shape.D] * slots[i];
 }
 
 void senet_backward(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
-                        const SenetWeights& weights, float* scratch, const SenetShape& shape) {
+                    const SenetWeights& weights, float* scratch, const SenetShape& shape) {
   const auto [F, D, H, Fp, Hp] = shape;
   const Parts parts = excite(slots, weights, scratch, shape);
   float* da = parts.a + Hp;

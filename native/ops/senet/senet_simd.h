@@ -48,7 +48,7 @@ inline void add_scaled(float* to, float factor, const float* from, int64_t n) {
 }
 
 void senet_forward(float* out, const float* slots, const SenetWeights& weights, float* scratch,
-                          const SenetShape& shape) {
+                   const SenetShape& shape) {
   const int64_t D = shape.D;
   const Parts parts = excite(slots, weights, scratch, shape);
   for (int64_t f = 0; f < shape.F; f++) {
@@ -61,9 +61,8 @@ void senet_forward(float* out, const float* slots, const SenetWeights& weights, 
   }
 }
 
-void senet_backward(float* dslots, float* dfirst, float* dsecond, const float* dout,
-                           const float* slots, const SenetWeights& weights, float* scratch,
-                           const SenetShape& shape) {
+void senet_backward(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
+                    const SenetWeights& weights, float* scratch, const SenetShape& shape) {
   const auto [F, D, H, Fp, Hp] = shape;
   const Parts parts = excite(slots, weights, scratch, shape);
   std::fill_n(parts.da, Hp, 0.0f);
@@ -73,8 +72,7 @@ void senet_backward(float* dslots, float* dfirst, float* dsecond, const float* d
     Simd::Floats sum = Simd::zero();
     for (int64_t d = 0; d < D; d += kLanes) {
       const Simd::Mask mask = Simd::mask(D - d);
-      sum = Simd::multiply_add(Simd::load(mask, dout + f * D + d),
-                            Simd::load(mask, slots + f * D + d), sum);
+      sum = Simd::multiply_add(Simd::load(mask, dout + f * D + d), Simd::load(mask, slots + f * D + d), sum);
     }
     const float ds = Simd::sum(sum);
     add_scaled(dsecond + f * Hp, ds, parts.a, Hp);
