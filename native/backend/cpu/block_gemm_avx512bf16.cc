@@ -1,5 +1,7 @@
-#include "backend/cpu/block_gemm_simd.h"
+// clang-format off: the kernels need a Simd before them
 #include "base/simd_avx512.h"
+#include "backend/cpu/block_gemm_simd.h"
+// clang-format on
 
 namespace pss {
 
