@@ -63,17 +63,10 @@ export type OpName =
 
 /** Ops without kernels for a GPU. */
 export const CPU_ONLY_OPS: ReadonlySet<OpName> = new Set([
-  'concat',
-  'logitSum',
-  'dropout',
-  'fmInteraction',
-  'crossNetwork',
-  'crossCombine',
   'cin',
   'selfAttention',
   'senet',
   'bilinearInteraction',
-  'firstComponent',
 ]);
 
 export interface NodeSpec {
