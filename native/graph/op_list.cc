@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/embedding_node.h"
 #include "ops/bilinear_interaction/bilinear_interaction.h"
+#include "ops/bilinear_interaction/bilinear_interaction_cuda.h"
 #include "ops/cin/cin.h"
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
@@ -38,6 +39,7 @@
 #include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
 #include "ops/senet/senet.h"
+#include "ops/senet/senet_cuda.h"
 #include "ops/sketch/sketch.h"
 #include "ops/sketch/sketch_cuda.h"
 #include "ops/tensor_train/tensor_train.h"
@@ -66,6 +68,8 @@ struct CpuOps {
   using FirstComponentOp = FirstComponent;
   using FmInteractionOp = FmInteraction;
   using LogitSumOp = LogitSum;
+  using SenetOp = Senet;
+  using BilinearInteractionOp = BilinearInteraction;
 };
 struct CudaOps {
   using Build = CudaBuildContext;
@@ -85,6 +89,8 @@ struct CudaOps {
   using FirstComponentOp = FirstComponentCuda;
   using FmInteractionOp = FmInteractionCuda;
   using LogitSumOp = LogitSumCuda;
+  using SenetOp = SenetCuda;
+  using BilinearInteractionOp = BilinearInteractionCuda;
 };
 
 void expect(const NodeSpec& node, size_t inputs, size_t parameters) {
@@ -203,22 +209,24 @@ std::unique_ptr<Op> build_self_attention(CpuBuildContext& c, const NodeSpec& nod
                                          node.attributes.integer("heads"), &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_senet(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_senet(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 2);
   const auto parameters = parameters_of(c, node);
-  return std::make_unique<Senet>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
-                                 &c.tensors[node.output]);
+  return std::make_unique<typename Ops::SenetOp>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
+                                                 &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_bilinear_interaction(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_bilinear_interaction(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, std::max<size_t>(1, node.inputs.size()), std::max<size_t>(1, node.parameters.size()));
   static const std::map<std::string, BilinearKind> kinds = {{"interaction", BilinearKind::kInteraction},
                                                             {"each", BilinearKind::kEach},
                                                             {"all", BilinearKind::kAll}};
   const auto kind = kinds.find(node.attributes.string("kind"));
   if (kind == kinds.end()) throw Error("ERR_GRAPH", "Node '" + node.name + "' has an unknown kind.");
-  return std::make_unique<BilinearInteraction>(c.op, pointers(c.inputs(node)), parameters_of(c, node),
-                                               kind->second, &c.tensors[node.output]);
+  return std::make_unique<typename Ops::BilinearInteractionOp>(
+      c.op, pointers(c.inputs(node)), parameters_of(c, node), kind->second, &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -298,16 +306,15 @@ Builders<typename Ops::Build> common_builders() {
       {"fmInteraction", build_fm_interaction<Ops>},
       {"crossNetwork", build_cross_network<Ops>},
       {"crossCombine", build_cross_combine<Ops>},
+      {"senet", build_senet<Ops>},
+      {"bilinearInteraction", build_bilinear_interaction<Ops>},
   };
 }
 
 const Builders<CpuBuildContext>& cpu_builders() {
   static const Builders<CpuBuildContext> builders = [] {
     Builders<CpuBuildContext> all = common_builders<CpuOps>();
-    all.insert({{"cin", build_cin},
-                {"selfAttention", build_self_attention},
-                {"senet", build_senet},
-                {"bilinearInteraction", build_bilinear_interaction}});
+    all.insert({{"cin", build_cin}, {"selfAttention", build_self_attention}});
     return all;
   }();
   return builders;

@@ -62,12 +62,7 @@ export type OpName =
   | 'firstComponent';
 
 /** Ops without kernels for a GPU. */
-export const CPU_ONLY_OPS: ReadonlySet<OpName> = new Set([
-  'cin',
-  'selfAttention',
-  'senet',
-  'bilinearInteraction',
-]);
+export const CPU_ONLY_OPS: ReadonlySet<OpName> = new Set(['cin', 'selfAttention']);
 
 export interface NodeSpec {
   readonly op: OpName;

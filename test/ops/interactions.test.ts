@@ -1,200 +1,18 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Isa, NativeBatch, Trace } from '../../src/addon/addon-types.ts';
-import { GraphBuilder, type TensorRef } from '../../src/graph/graph-builder.ts';
-import type { GraphSpec } from '../../src/graph/graph-spec.ts';
-import * as build from '../../src/graph/interactions.ts';
-import * as define from '../helpers/interaction-definitions.ts';
 import {
-  availableIsas,
-  embeddingAttributes,
-  given,
-  NUM_DENSE,
-  readTensor,
-  withEngine,
-} from '../helpers/op-graphs.ts';
+  checkInteraction,
+  interactionBatch,
+  interactionCases,
+  interactionGraphOf,
+} from '../helpers/interaction-cases.ts';
+import { availableIsas, withEngine } from '../helpers/op-graphs.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 
 const test = suite('interactions');
 const seed = testSeed(50);
 /** The interactions' kernels are these two. */
 const ISAS = availableIsas().filter((isa) => isa === 'reference' || isa === 'avx512');
-const UNIFORM = { kind: 'uniform', bound: 0.9 } as const;
-
-interface Case {
-  readonly name: string;
-  readonly F: number;
-  readonly D: number;
-  /** From slots [B, F, D], or from them flattened by a layer where `flat` is set, [B, D]. */
-  readonly make: (graph: GraphBuilder, input: TensorRef) => TensorRef;
-  readonly definition: define.Definition;
-  readonly flat?: boolean;
-}
-
-const sized = (F: number, D: number): Case[] => [
-  { name: 'fm', F, D, make: (g, x) => build.fmInteraction(g, 'op', x), definition: define.fm(F, D) },
-  {
-    name: 'cross',
-    F,
-    D,
-    flat: true,
-    make: (g, x) => build.crossNetwork(g, 'op', x, 3),
-    definition: define.cross(3),
-  },
-  {
-    name: 'cross matrices',
-    F,
-    D,
-    flat: true,
-    make: (g, x) => build.crossMatrices(g, 'op', x, 2),
-    definition: define.crossMatrix(2),
-  },
-  {
-    name: 'cin',
-    F,
-    D,
-    make: (g, x) => build.cin(g, 'op', x, [6, 4, 5]),
-    definition: define.cin(F, D, [6, 4, 5]),
-  },
-  {
-    name: 'attention',
-    F,
-    D,
-    make: (g, x) => build.selfAttention(g, 'op', x, 2, 5),
-    definition: define.attention(F, D, 2, 5),
-  },
-  {
-    name: 'senet',
-    F,
-    D,
-    make: (g, x) => build.senet(g, 'op', x, 3),
-    definition: define.senet(F, D, 3),
-  },
-  ...(['interaction', 'each', 'all'] as const).map((kind) => ({
-    name: `bilinear ${kind}`,
-    F,
-    D,
-    make: (g: GraphBuilder, x: TensorRef) => build.bilinearInteraction(g, 'op', [x], kind),
-    definition: define.bilinear(F, D, kind),
-  })),
-];
-
-function graphOf({ F, D, make, flat }: Case): { graph: GraphSpec; input: string } {
-  const graph = new GraphBuilder(NUM_DENSE, F);
-  const dense = graph.denseInput();
-  const attributes = embeddingAttributes({ kind: 'hashednet', dim: D, memorySize: 999 });
-  const slots = graph.embedding('slots', graph.sparseInput(), attributes, [UNIFORM]);
-  if (!flat) return { graph: graph.buildPart(make(graph, slots)), input: 'slots' };
-  const x = graph.linear('x', dense, D, 'none', { weight: UNIFORM });
-  return { graph: graph.buildPart(make(graph, x)), input: 'x' };
-}
-
-interface Traced {
-  readonly trace: Trace;
-  readonly parameters: ReadonlyMap<string, Float32Array>;
-}
-
-async function traced(graph: GraphSpec, isa: Isa, batch: NativeBatch, dout: Float32Array) {
-  return withEngine(graph, { isa, batchSize: batch.labels.length }, async (engine): Promise<Traced> => {
-    const trace = await engine.trace(batch, dout);
-    const parameters = new Map<string, Float32Array>();
-    for (const { name } of engine.parameters()) parameters.set(name, await readTensor(engine, name));
-    return { trace, parameters };
-  });
-}
-
-/** Largest error of `actual`, relative to the largest expected value, and both by element on failure. */
-function errorOf(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  assert.is(actual.length, expected.length);
-  const scale = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-  return Array.from(expected).reduce(
-    (most, value, i) => Math.max(most, Math.abs(value - (actual[i] as number)) / scale),
-    0,
-  );
-}
-
-/** Σ dout·out over all rows, in float64. */
-function score(
-  definition: define.Definition,
-  x: Float64Array,
-  rows: number,
-  parameters: Float64Array[],
-  dout: Float32Array,
-) {
-  const width = x.length / rows;
-  const outs = dout.length / rows;
-  let sum = 0;
-  for (let b = 0; b < rows; b++) {
-    const out = definition(x.subarray(b * width, (b + 1) * width), parameters);
-    for (const [i, value] of out.entries()) sum += value * (dout[b * outs + i] as number);
-  }
-  return sum;
-}
-
-/** Derivatives of `f` with respect to some elements of `values`, by central differences in float64. */
-function differences(f: () => number, values: Float64Array, picks: readonly number[]): number[] {
-  return picks.map((i) => {
-    const value = values[i] as number;
-    const step = 1e-6;
-    values[i] = value + step;
-    const above = f();
-    values[i] = value - step;
-    const below = f();
-    values[i] = value;
-    return (above - below) / (2 * step);
-  });
-}
-
-const picked = (length: number, count: number) =>
-  Array.from({ length: Math.min(length, count) }, (_, i) =>
-    Math.floor((i * length) / Math.min(length, count)),
-  );
-
-async function check(one: Case, rows: number): Promise<void> {
-  const random = new SeededRandom(seed + rows);
-  const { graph, input } = graphOf(one);
-  const outputs = given(graph.tensors[graph.logits]).shape.reduce((a, b) => a * b, 1);
-  const batch = {
-    labels: new Uint8Array(rows),
-    dense: random.floats(rows * NUM_DENSE),
-    sparse: random.ids(rows, new Array(one.F).fill(50)),
-  };
-  const dout = random.floats(rows * outputs);
-  for (const isa of ISAS) {
-    const { trace, parameters } = await traced(graph, isa, batch, dout);
-    const x = Float64Array.from(given(trace.values[input]));
-    const names = [...parameters.keys()].filter((name) => name.startsWith('op'));
-    const own = names.map((name) => Float64Array.from(given(parameters.get(name))));
-    const expected: number[] = [];
-    const width = x.length / rows;
-    for (let b = 0; b < rows; b++) {
-      expected.push(...one.definition(x.subarray(b * width, (b + 1) * width), own));
-    }
-    const outputName = given(graph.tensors[graph.logits]).name;
-    // A few hundred roundings of 2^-24 each, of either sign, in sums whose terms are no larger than their largest results.
-    const allowed = 2e-5;
-    assert.ok(errorOf(given(trace.values[outputName]), expected) <= allowed, `${isa}: values`);
-    const f = () => score(one.definition, x, rows, own, dout);
-    const dx = given(trace.gradients[input]);
-    const picks = picked(dx.length, 10);
-    const slopes = differences(f, x, picks);
-    const error = errorOf(
-      picks.map((i) => dx[i] as number),
-      slopes,
-    );
-    assert.ok(error <= allowed, `${isa}: gradient of ${input} ${error}`);
-    for (const p of picked(names.length, 6)) {
-      const gradient = given(trace.parameterGradients[names[p] as string]);
-      const places = picked(gradient.length, 3);
-      const wanted = differences(f, own[p] as Float64Array, places);
-      const off = errorOf(
-        places.map((i) => gradient[i] as number),
-        wanted,
-      );
-      assert.ok(off <= allowed, `${isa}: gradient of ${names[p]} ${off}`);
-    }
-  }
-}
 
 for (const [F, D, rows] of [
   [5, 6, 3],
@@ -202,27 +20,20 @@ for (const [F, D, rows] of [
   [3, 20, 67],
   [17, 8, 2],
 ] as const) {
-  for (const one of sized(F, D)) {
-    test(`${one.name}, F=${F} D=${D} B=${rows}: values and gradients are those of the float64 definition`, () =>
-      check(one, rows));
+  for (const one of interactionCases(F, D)) {
+    test(`${one.name}, F=${F} D=${D} B=${rows}: values and gradients are those of the float64 definition`, async () => {
+      for (const isa of ISAS) await checkInteraction(one, rows, seed, { isa });
+    });
   }
 }
 
 test('the same bits on one thread and on three', async () => {
-  for (const one of sized(9, 16)) {
-    const { graph } = graphOf(one);
-    const random = new SeededRandom(seed);
-    const rows = 150;
-    const outputs = given(graph.tensors[graph.logits]).shape.reduce((a, b) => a * b, 1);
-    const batch = {
-      labels: new Uint8Array(rows),
-      dense: random.floats(rows * NUM_DENSE),
-      sparse: random.ids(rows, new Array(one.F).fill(50)),
-    };
-    const dout = random.floats(rows * outputs);
+  for (const one of interactionCases(9, 16)) {
+    const { graph } = interactionGraphOf(one);
+    const { batch, dout } = interactionBatch(one, graph, 150, new SeededRandom(seed));
     const runs = await Promise.all(
       [1, 3].map((threads) =>
-        withEngine(graph, { threads, batchSize: rows }, (engine) => engine.trace(batch, dout)),
+        withEngine(graph, { threads, batchSize: 150 }, (engine) => engine.trace(batch, dout)),
       ),
     );
     assert.equal(runs[0], runs[1], one.name);

@@ -14,6 +14,9 @@ struct LaunchShape {
   unsigned shared_bytes = 0;                    // dynamic shared memory
 };
 
+// Shared memory that every GPU from compute capability 8.0 on lets a block have.
+constexpr int64_t kMostSharedBytes = 96 << 10;
+
 // Nothing is launched when the grid is empty.
 template <typename Arguments>
 void launch(CudaFunctionHandle kernel, const LaunchShape& shape, const CudaStream& stream,

@@ -13,14 +13,13 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "ops/bilinear_interaction/bilinear_interaction_kernel.h"
 #include "ops/block_shares.h"
 #include "ops/cpu_op.h"
 
 namespace pss {
 
 constexpr int64_t kBilinearSamples = 16;
-
-enum class BilinearKind { kInteraction, kEach, kAll };
 
 struct BilinearShape {
   BilinearKind kind;
@@ -30,6 +29,8 @@ struct BilinearShape {
   int64_t matrices() const {
     return kind == BilinearKind::kInteraction ? pairs() : kind == BilinearKind::kEach ? F - 1 : 1;
   }
+  // Products W e_i of a sample: of each pair, or of each i.
+  int64_t units() const { return kind == BilinearKind::kInteraction ? pairs() : F - 1; }
   // Matrix of pair number `pair`, (i, j).
   int64_t matrix(int64_t pair, int64_t i) const {
     return kind == BilinearKind::kInteraction ? pair : kind == BilinearKind::kEach ? i : 0;
@@ -59,6 +60,11 @@ void bilinear_backward_ref(const BilinearRows& rows, float* dmatrices, const flo
                            const float* transposed, float* scratch, const BilinearShape& shape);
 void bilinear_backward_avx512(const BilinearRows& rows, float* dmatrices, const float* matrices,
                               const float* transposed, float* scratch, const BilinearShape& shape);
+
+// Throws ERR_GRAPH when inputs, matrices and output don't fit together.
+BilinearShape check_bilinear(const std::vector<const Tensor*>& inputs,
+                             const std::vector<const Parameter*>& matrices, BilinearKind kind,
+                             const Tensor& out);
 
 class BilinearInteraction : public CpuOp {
  public:

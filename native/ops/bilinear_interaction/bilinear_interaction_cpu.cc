@@ -7,6 +7,19 @@
 
 namespace pss {
 
+BilinearShape check_bilinear(const std::vector<const Tensor*>& inputs,
+                             const std::vector<const Parameter*>& matrices, BilinearKind kind,
+                             const Tensor& out) {
+  const BilinearShape shape{kind, inputs[0]->shape.front(), inputs[0]->shape.back(), matrices[0]->ld};
+  const auto count = static_cast<int64_t>(inputs.size());
+  bool fits = out.cols == count * shape.pairs() * shape.D &&
+              static_cast<int64_t>(matrices.size()) == shape.matrices();
+  for (const Tensor* input : inputs) fits = fits && input->shape == inputs[0]->shape;
+  for (const Parameter* matrix : matrices) fits = fits && matrix->rows == shape.D && matrix->cols == shape.D;
+  if (!fits) throw Error("ERR_GRAPH", "The inputs and matrices of '" + out.name + "' don't fit together.");
+  return shape;
+}
+
 BilinearInteraction::BilinearInteraction(const OpContext& context, std::vector<const Tensor*> inputs,
                                          std::vector<const Parameter*> matrices, BilinearKind kind,
                                          Tensor* out)
@@ -14,15 +27,8 @@ BilinearInteraction::BilinearInteraction(const OpContext& context, std::vector<c
       inputs_(std::move(inputs)),
       parameters_(std::move(matrices)),
       out_(out),
-      shape_{kind, inputs_[0]->shape.front(), inputs_[0]->shape.back(), parameters_[0]->ld},
+      shape_(check_bilinear(inputs_, parameters_, kind, *out)),
       shares_(context, parameters_) {
-  const auto count = static_cast<int64_t>(inputs_.size());
-  bool fits = out->cols == count * shape_.pairs() * shape_.D &&
-              static_cast<int64_t>(parameters_.size()) == shape_.matrices();
-  for (const Tensor* input : inputs_) fits = fits && input->shape == inputs_[0]->shape;
-  for (const Parameter* matrix : parameters_)
-    fits = fits && matrix->rows == shape_.D && matrix->cols == shape_.D;
-  if (!fits) throw Error("ERR_GRAPH", "The inputs and matrices of '" + out->name + "' don't fit together.");
   const auto floats = static_cast<size_t>(shape_.matrices() * shape_.D * shape_.Dp);
   matrices_ = AlignedBuffer<float>(floats);
   transposed_ = AlignedBuffer<float>(floats);

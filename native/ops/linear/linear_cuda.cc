@@ -29,8 +29,8 @@ LinearCuda::LinearCuda(const CudaOpContext& context, const Tensor* x, const Para
       dot_rows_(context.device->kernel("linear_kernel", for_element("dot_rows", x->bf16))),
       outer_rows_(context.device->kernel("linear_kernel", for_element("outer_rows", x->bf16))),
       mask_and_sum_(context.device->kernel("linear_kernel", "mask_and_sum")),
-      sum_partials_(context.device->kernel("linear_kernel", "sum_partials")),
       round_rows_(context.device->kernel("linear_kernel", "round_rows")),
+      sums_(context),
       forward_(context, GemmLayout::kKContiguous, context.max_batch, N_),
       dx_(context, GemmLayout::kKContiguousInA, context.max_batch, K_),
       dw_(context, GemmLayout::kKStrided, N_, K_),
@@ -172,8 +172,8 @@ void LinearCuda::weight_gradient(int32_t B) {
   arguments.split_stride = weight_->stored();
   dw_.run(arguments, plan);
   const PartialSum bias = bias_sum(bias_parts_ld_, bias_part_count_);
-  if (plan.splits == 1) return sum_parts({bias});
-  sum_parts({bias,
+  if (plan.splits == 1) return sums_.run({bias});
+  sums_.run({bias,
              {weight_->gradient, weight_parts_.as<float>(), weight_->stored(),
               static_cast<int32_t>(weight_->stored()), static_cast<int32_t>(plan.splits)}});
 }
@@ -181,18 +181,6 @@ void LinearCuda::weight_gradient(int32_t B) {
 PartialSum LinearCuda::bias_sum(int64_t ld, int32_t parts) const {
   if (!bias_) return {nullptr, nullptr, 0, 0, 0};
   return {bias_->gradient, bias_parts_.as<float>(), ld, N_, parts};
-}
-
-void LinearCuda::sum_parts(std::initializer_list<PartialSum> sums) {
-  SumPartialsArguments arguments{};
-  std::copy(sums.begin(), sums.end(), arguments.sums);
-  int32_t longest = 0;
-  for (const PartialSum& sum : sums) longest = std::max(longest, sum.count);
-  launch(sum_partials_,
-         {.grid_x = blocks_for(longest, kLinearThreads),
-          .grid_y = static_cast<unsigned>(sums.size()),
-          .threads = kLinearThreads},
-         *context_.stream, arguments);
 }
 
 void LinearCuda::forward_one(int32_t B) {
@@ -226,7 +214,7 @@ void LinearCuda::backward_one(int32_t B) {
           .grid_y = static_cast<unsigned>(blocks),
           .threads = kLinearThreads},
          *context_.stream, arguments);
-  sum_parts({{weight_->gradient, weight_parts_.as<float>(), weight_->ld, K_, blocks}, bias_sum(1, blocks)});
+  sums_.run({{weight_->gradient, weight_parts_.as<float>(), weight_->ld, K_, blocks}, bias_sum(1, blocks)});
 }
 
 }  // namespace pss

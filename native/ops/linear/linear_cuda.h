@@ -11,6 +11,7 @@
 
 #include "backend/cuda/cuda_context.h"
 #include "backend/cuda/gemm.h"
+#include "backend/cuda/partial_sums.h"
 #include "ops/linear/linear_kernel.h"
 #include "ops/op.h"
 
@@ -45,7 +46,6 @@ class LinearCuda : public Op {
   const void* product_weight() const { return bf16_ ? rounded_weight_.data() : weight_->value; }
   const void* product_x() const;
   const void* product_dz() const;
-  void sum_parts(std::initializer_list<PartialSum> sums);
 
   CudaOpContext context_;
   const Tensor* x_;
@@ -55,7 +55,8 @@ class LinearCuda : public Op {
   Tensor* y_;
   int32_t K_, N_;
   bool bf16_;  // products take bfloat16
-  CudaFunctionHandle dot_rows_, outer_rows_, mask_and_sum_, sum_partials_, round_rows_;
+  CudaFunctionHandle dot_rows_, outer_rows_, mask_and_sum_, round_rows_;
+  PartialSums sums_;
   CudaGemm forward_, dx_, dw_;
   LinearCuda* producer_ = nullptr;  // whose gradient this layer finishes
   bool finished_by_consumer_ = false;

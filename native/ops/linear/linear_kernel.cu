@@ -6,8 +6,7 @@
 //   another
 //                 layer's bias gradient). 2*e*K bytes a row at most.
 //   mask_and_sum  the same blocks: dy masked, in place or rounded, and its partial column sums. 12*N bytes a
-//   row at most. sum_partials  one thread an element, parts in order. round_rows    float32 to bfloat16, four
-//   elements a thread: 6 bytes an element.
+//   row at most. round_rows    float32 to bfloat16, four elements a thread: 6 bytes an element.
 // Warps of a block take every eighth row; their sums are added in order: the same bits every time.
 #include "backend/cuda/column_sums.cuh"
 #include "ops/linear/linear_kernel.h"
@@ -108,16 +107,6 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const 
     }
   }
   store_column_sums<kWarps>(a.sums + blockIdx.y * a.sums_ld, sum, a.N);
-}
-
-extern "C" __global__ void __launch_bounds__(kLinearThreads)
-    sum_partials(const __grid_constant__ pss::SumPartialsArguments a) {
-  const pss::PartialSum& job = a.sums[blockIdx.y];
-  const int i = blockIdx.x * kLinearThreads + threadIdx.x;
-  if (i >= job.count) return;
-  float sum = 0;
-  for (int part = 0; part < job.parts; part++) sum += job.partials[part * job.stride + i];
-  job.out[i] = sum;
 }
 
 extern "C" __global__ void __launch_bounds__(kLinearThreads) round_rows(const pss::RoundRowsArguments a) {

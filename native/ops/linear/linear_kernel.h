@@ -46,17 +46,6 @@ struct MaskAndSumArguments {
   int32_t B, N;
 };
 
-// out[i] = partials[0][i] + partials[1][i] + ..., in this order.
-struct PartialSum {
-  float* out;
-  const float* partials;
-  int64_t stride;  // floats between two parts
-  int32_t count, parts;
-};
-struct SumPartialsArguments {
-  PartialSum sums[3];  // one for each y of the grid
-};
-
 // out[i] = in[i], rounded.
 struct RoundRowsArguments {
   Bf16* out;

@@ -36,6 +36,9 @@ void senet_backward_avx512(float* dslots, float* dfirst, float* dsecond, const f
                            const float* slots, const SenetWeights& weights, float* scratch,
                            const SenetShape& shape);
 
+// Throws ERR_GRAPH when weights, slots and output don't fit together.
+void check_senet(const Tensor& slots, const Parameter& first, const Parameter& second, const Tensor& out);
+
 class Senet : public CpuOp {
  public:
   Senet(const OpContext& context, const Tensor* slots, const Parameter* first, const Parameter* second,

@@ -13,11 +13,13 @@ Senet::Senet(const OpContext& context, const Tensor* slots, const Parameter* fir
       shape_{slots->shape.front(), slots->shape.back(), first->rows, first->ld, second->ld},
       scratch_(static_cast<size_t>(context.team->threads() * senet_scratch(shape_))),
       shares_(context, {first, second}) {
-  if (first->cols != shape_.F || second->rows != shape_.F || second->cols != shape_.H ||
-      out->cols != slots->cols) {
-    throw Error("ERR_GRAPH",
-                "The weights of '" + out->name + "' don't fit " + std::to_string(shape_.F) + " slots.");
-  }
+  check_senet(*slots, *first, *second, *out);
+}
+
+void check_senet(const Tensor& slots, const Parameter& first, const Parameter& second, const Tensor& out) {
+  const int64_t F = slots.shape.front();
+  if (first.cols == F && second.rows == F && second.cols == first.rows && out.cols == slots.cols) return;
+  throw Error("ERR_GRAPH", "The weights of '" + out.name + "' don't fit " + std::to_string(F) + " slots.");
 }
 
 void Senet::forward_rows(const Batch&, int64_t first, int64_t last) {

@@ -5,13 +5,6 @@
 
 namespace pss {
 
-namespace {
-
-// What every GPU of the supported architectures lets a block have.
-constexpr int64_t kMostSharedBytes = 96 << 10;
-
-}  // namespace
-
 TensorTrainCuda::TensorTrainCuda(const CudaOpContext& context, const TrainShape& shape,
                                  const std::array<const Tensor*, 3>& cores, Tensor* out)
     : context_(context),

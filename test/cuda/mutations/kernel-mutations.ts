@@ -59,7 +59,7 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
   {
     name: "the warps' column sums are added before all are there",
     kernels: 'linear_kernel',
-    file: 'ops/linear/linear_kernel.cu',
+    file: 'backend/cuda/column_sums.cuh',
     find: '  sums[threadIdx.x / 32][lane] = sum;\n  __syncthreads();\n',
     replace: '  sums[threadIdx.x / 32][lane] = sum;\n',
     caughtBy: 'bf16',
@@ -68,8 +68,8 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the last part of a sum is left out',
-    kernels: 'linear_kernel',
-    file: 'ops/linear/linear_kernel.cu',
+    kernels: 'partial_sums_kernel',
+    file: 'backend/cuda/partial_sums_kernel.cu',
     find: 'part < job.parts; part++',
     replace: 'part + 1 < job.parts; part++',
     caughtBy: 'bf16',
