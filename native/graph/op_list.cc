@@ -9,6 +9,7 @@
 #include "ops/bilinear_interaction/bilinear_interaction.h"
 #include "ops/bilinear_interaction/bilinear_interaction_cuda.h"
 #include "ops/cin/cin.h"
+#include "ops/cin/cin_cuda.h"
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
 #include "ops/concat/concat.h"
@@ -38,6 +39,7 @@
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
+#include "ops/self_attention/self_attention_cuda.h"
 #include "ops/senet/senet.h"
 #include "ops/senet/senet_cuda.h"
 #include "ops/sketch/sketch.h"
@@ -68,6 +70,8 @@ struct CpuOps {
   using FirstComponentOp = FirstComponent;
   using FmInteractionOp = FmInteraction;
   using LogitSumOp = LogitSum;
+  using CinOp = Cin;
+  using SelfAttentionOp = SelfAttention;
   using SenetOp = Senet;
   using BilinearInteractionOp = BilinearInteraction;
 };
@@ -89,6 +93,8 @@ struct CudaOps {
   using FirstComponentOp = FirstComponentCuda;
   using FmInteractionOp = FmInteractionCuda;
   using LogitSumOp = LogitSumCuda;
+  using CinOp = CinCuda;
+  using SelfAttentionOp = SelfAttentionCuda;
   using SenetOp = SenetCuda;
   using BilinearInteractionOp = BilinearInteractionCuda;
 };
@@ -198,15 +204,19 @@ std::unique_ptr<Op> build_cross_combine(typename Ops::Build& c, const NodeSpec& 
                                                         &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_cin(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_cin(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, std::max<size_t>(2, node.parameters.size() / 2 * 2));
-  return std::make_unique<Cin>(c.op, &c.inputs(node)[0], parameters_of(c, node), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::CinOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                               &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_self_attention(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_self_attention(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 4);
-  return std::make_unique<SelfAttention>(c.op, &c.inputs(node)[0], parameters_of(c, node),
-                                         node.attributes.integer("heads"), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::SelfAttentionOp>(c.op, &c.inputs(node)[0], parameters_of(c, node),
+                                                         node.attributes.integer("heads"),
+                                                         &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -282,13 +292,10 @@ std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& n
   return std::make_unique<typename Ops::TensorTrainOp>(c.op, shape, cores, &c.tensors[node.output]);
 }
 
-template <typename Build>
-using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const NodeSpec&)>;
-
-// The ops that every device has.
 template <typename Ops>
-Builders<typename Ops::Build> common_builders() {
-  return {
+std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
+  using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
+  static const std::map<std::string, Builder> builders = {
       {"denseInput", build_dense_input<Ops>},
       {"sparseInput", build_sparse_input<Ops>},
       {"embedding", build_embedding<Ops>},
@@ -306,39 +313,24 @@ Builders<typename Ops::Build> common_builders() {
       {"fmInteraction", build_fm_interaction<Ops>},
       {"crossNetwork", build_cross_network<Ops>},
       {"crossCombine", build_cross_combine<Ops>},
+      {"cin", build_cin<Ops>},
+      {"selfAttention", build_self_attention<Ops>},
       {"senet", build_senet<Ops>},
       {"bilinearInteraction", build_bilinear_interaction<Ops>},
   };
-}
-
-const Builders<CpuBuildContext>& cpu_builders() {
-  static const Builders<CpuBuildContext> builders = [] {
-    Builders<CpuBuildContext> all = common_builders<CpuOps>();
-    all.insert({{"cin", build_cin}, {"selfAttention", build_self_attention}});
-    return all;
-  }();
-  return builders;
-}
-
-[[noreturn]] void unknown_op(const NodeSpec& node) {
+  const auto found = builders.find(node.op);
+  if (found != builders.end()) return found->second(context, node);
   throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
 }
 
 }  // namespace
 
 std::unique_ptr<Op> build_op(CpuBuildContext& context, const NodeSpec& node) {
-  const auto found = cpu_builders().find(node.op);
-  if (found == cpu_builders().end()) unknown_op(node);
-  return found->second(context, node);
+  return build<CpuOps>(context, node);
 }
 
 std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node) {
-  static const Builders<CudaBuildContext> builders = common_builders<CudaOps>();
-  const auto found = builders.find(node.op);
-  if (found != builders.end()) return found->second(context, node);
-  if (!cpu_builders().count(node.op)) unknown_op(node);
-  throw Error("ERR_GRAPH", "Node '" + node.name + "' (" + node.op +
-                               ") has no CUDA kernels in this version; use device cpu for this model.");
+  return build<CudaOps>(context, node);
 }
 
 bool can_write_slice(const NodeSpec& producer) {

@@ -39,6 +39,10 @@ struct CinShape {
   std::vector<CinLayer> layers;
 };
 
+// The layers that weights and biases by turns make. Throws ERR_GRAPH when they, slots and output don't fit.
+CinShape make_cin_shape(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                        const Tensor& out);
+
 // A layer's gradients within a block's share.
 struct CinGradients {
   float* weight;  // [N, weight_ld]

@@ -10,7 +10,10 @@ namespace {
 
 constexpr int64_t kPanelColumns = 64;
 
-CinShape make_shape(const Tensor& slots, const std::vector<const Parameter*>& parameters, const Tensor& out) {
+}  // namespace
+
+CinShape make_cin_shape(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                        const Tensor& out) {
   const int64_t F = slots.shape.front(), D = slots.shape.back(), S = std::max<int64_t>(1, kPanelColumns / D);
   CinShape shape{F, D, S, std::max(kPanelColumns, pad_to_vector(D)), 0, {}};
   int64_t H = F, out_column = 0, transposed = 0;
@@ -34,14 +37,12 @@ CinShape make_shape(const Tensor& slots, const std::vector<const Parameter*>& pa
   return shape;
 }
 
-}  // namespace
-
 Cin::Cin(const OpContext& context, const Tensor* slots, std::vector<const Parameter*> parameters, Tensor* out)
     : CpuOp(context),
       slots_(slots),
       parameters_(std::move(parameters)),
       out_(out),
-      shape_(make_shape(*slots, parameters_, *out)),
+      shape_(make_cin_shape(*slots, parameters_, *out)),
       shares_(context, parameters_) {
   const int64_t panel = shape_.maps * shape_.P, threads = context.team->threads();
   // Blocks have at most 512 rows; memory is real only once it is touched.

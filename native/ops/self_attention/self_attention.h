@@ -43,6 +43,10 @@ void attention_backward_ref(float* dqkvr, const float* dy, const float* y, const
 void attention_backward_avx512(float* dqkvr, const float* dy, const float* y, const float* probabilities,
                                const float* qkv, float* scratch, const AttentionShape& shape);
 
+// Throws ERR_GRAPH when weights, slots, heads and output don't fit together.
+AttentionShape check_attention(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                               int64_t heads, const Tensor& out);
+
 class SelfAttention : public CpuOp {
  public:
   // Parameters: query, key, value, residual.

@@ -5,20 +5,29 @@
 
 namespace pss {
 
+AttentionShape check_attention(const Tensor& slots, const std::vector<const Parameter*>& parameters,
+                               int64_t heads, const Tensor& out) {
+  const int64_t F = slots.shape.front();
+  const AttentionShape shape{F, slots.shape.back(), heads, heads > 0 ? parameters[0]->rows / heads : 0,
+                             pad_to_vector(F)};
+  bool fits = heads > 0 && shape.A() > 0 && out.cols == F * shape.A();
+  for (const Parameter* weight : parameters) {
+    fits = fits && weight->rows == shape.A() && weight->cols == shape.in;
+  }
+  if (!fits) throw Error("ERR_GRAPH", "The weights of '" + out.name + "' don't fit its slots and heads.");
+  return shape;
+}
+
 SelfAttention::SelfAttention(const OpContext& context, const Tensor* slots,
                              std::vector<const Parameter*> parameters, int64_t heads, Tensor* out)
     : CpuOp(context),
       slots_(slots),
       parameters_(std::move(parameters)),
       out_(out),
-      shape_{slots->shape.front(), slots->shape.back(), heads, heads > 0 ? parameters_[0]->rows / heads : 0,
-             pad_to_vector(slots->shape.front())},
+      shape_(check_attention(*slots, parameters_, heads, *out)),
       gemm_(context.isa >= Isa::kAvx512 ? block_gemm_avx512 : block_gemm_ref),
       shares_(context, parameters_) {
   const int64_t A = shape_.A(), in = shape_.in, F = shape_.F;
-  bool fits = heads > 0 && A > 0 && out->cols == F * A;
-  for (const Parameter* weight : parameters_) fits = fits && weight->rows == A && weight->cols == in;
-  if (!fits) throw Error("ERR_GRAPH", "The weights of '" + out->name + "' don't fit its slots and heads.");
   samples_ = slots->ld == F * in && out->ld == F * A ? kAttentionSamples : 1;
   const int64_t rows = context.training ? context.max_batch : context.team->threads() * samples_;
   weights_ = AlignedBuffer<float>(static_cast<size_t>(4 * A * in));
