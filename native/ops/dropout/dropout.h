@@ -26,6 +26,17 @@ struct DropoutKernels {
 };
 extern const DropoutKernels kDropoutReference, kDropoutAvx2, kDropoutAvx512;
 
+// Throws ERR_GRAPH unless 0 < rate < 1 and both tensors are padded alike.
+void check_dropout(const Tensor& x, double rate, const Tensor& y);
+// rate * 2^32.
+uint32_t dropout_threshold(double rate);
+// 1 / (1 - rate).
+float dropout_scale(double rate);
+// What a layer adds to the step in the counter; steps stay below 2^48.
+uint64_t dropout_stream(uint64_t layer);
+// G, groups of 64 elements of a row.
+int64_t dropout_groups(const Tensor& x);
+
 class Dropout : public CpuOp {
  public:
   // `last_step` is the last step that drops; 0 for all.
