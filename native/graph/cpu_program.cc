@@ -123,6 +123,10 @@ void CpuProgram::update_weights(const Batch& batch, double learning_rate, int64_
     void apply(const Parameter& parameter, int64_t first, int64_t count) const override {
       program_->update_block(parameter, first, count, scalars_);
     }
+    const float* plain_rate(const Parameter& parameter) const override {
+      const bool plain = program_->dense_optimizer_.kind == OptimizerKind::kSgd && parameter.l2 == 0;
+      return plain ? &scalars_.learning_rate : nullptr;
+    }
 
    private:
     const CpuProgram* program_;
@@ -152,8 +156,11 @@ void CpuProgram::run_stage(Stage stage, int64_t B, const ParameterUpdate* update
   }
   team_.run_in_order(static_cast<int64_t>(stage_tasks_.size()), [&](int64_t i) {
     const auto [op, task] = stage_tasks_[i];
-    op->run_task(stage, B, task);
-    if (update) op->update_task(task, *update);
+    if (update) {
+      op->step_task(B, task, *update);
+    } else {
+      op->run_task(stage, B, task);
+    }
   });
 }
 

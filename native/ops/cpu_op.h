@@ -22,7 +22,16 @@ class ParameterUpdate {
  public:
   virtual ~ParameterUpdate() = default;
   virtual void apply(const Parameter& parameter, int64_t first, int64_t count) const = 0;
+  // The rate r where all that apply() does is w -= r * gradient, so that whoever sums a gradient can do it
+  // at once; null otherwise.
+  virtual const float* plain_rate(const Parameter& parameter) const = 0;
 };
+
+// An op's kernels for an instruction set: of the reference, of AVX2, or of AVX-512.
+template <typename Kernels>
+const Kernels& choose_kernels(Isa isa, const Kernels& reference, const Kernels& avx2, const Kernels& avx512) {
+  return isa == Isa::kReference ? reference : isa == Isa::kAvx2 ? avx2 : avx512;
+}
 
 class CpuOp : public Op {
  public:
@@ -39,11 +48,14 @@ class CpuOp : public Op {
   // Tasks of a stage for a batch of B; called before run_task, by one thread.
   virtual int64_t tasks(Stage, int64_t) { return 0; }
   virtual void run_task(Stage, int64_t, int64_t) {}
-  // Whether update_task updates the op's parameters, each float once; otherwise the program does, after the
+  // Whether step_task updates the op's parameters, each float once; otherwise the program does, after the
   // stage.
   virtual bool updates_itself() const { return false; }
-  // Follows run_task(kWeightGradients, ..., task) in a training step, on the same thread.
-  virtual void update_task(int64_t, const ParameterUpdate&) {}
+  // In a training step, in place of run_task(kWeightGradients, B, task): with the update, which may spare
+  // storing the gradient.
+  virtual void step_task(int64_t B, int64_t task, const ParameterUpdate&) {
+    run_task(Stage::kWeightGradients, B, task);
+  }
   // What a task of a stage costs beside those of other ops, in any unit.
   virtual int64_t task_cost(Stage) const { return 0; }
 
@@ -52,10 +64,6 @@ class CpuOp : public Op {
   void backward(const Batch& batch) final;
 
  protected:
-  // For ops whose kernels are the reference and AVX-512.
-  bool wide() const { return context_.isa >= Isa::kAvx512; }
-  const char* wide_or_reference() const { return wide() ? "avx512" : "reference"; }
-
   OpContext context_;
 
  private:

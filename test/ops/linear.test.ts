@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Isa, NativeBatch } from '../../src/addon/addon-types.ts';
 import { loadAddon } from '../../src/addon/load.ts';
+import { GraphBuilder } from '../../src/graph/graph-builder.ts';
 import type { GraphSpec } from '../../src/graph/graph-spec.ts';
 import { availableIsas } from '../helpers/op-graphs.ts';
 import { tinyBatch, tinyOptions } from '../helpers/tiny-model.ts';
@@ -62,6 +63,43 @@ test('the mean loss and its gradient are those of the definition, for logits of 
   }
   await engine.dispose();
 });
+
+/** 13 → 300 → 70 → 1: layers of several panels both ways, with rests. */
+function threeLayers(): GraphSpec {
+  const graph = new GraphBuilder(13, 26);
+  const init = { weight: { kind: 'normal', std: 0.1 }, bias: { kind: 'normal', std: 0.1 } } as const;
+  const first = graph.linear('first', graph.denseInput(), 300, 'relu', init);
+  const second = graph.linear('second', first, 70, 'relu', init);
+  return graph.buildPart(graph.linear('third', second, 1, 'none', init));
+}
+
+for (const precision of ['f32', 'bf16'] as const) {
+  test(`a step of SGD in ${precision} subtracts the rate times the traced gradient, and the next one sees the new weights`, async () => {
+    const batch = tinyBatch(133);
+    for (const isa of availableIsas()) {
+      const engine = new Engine(threeLayers(), tinyOptions({ isa, precision, batchSize: 133 }));
+      for (let step = 1; step <= 2; step++) {
+        const { parameterGradients } = await engine.trace(batch);
+        const expected = new Map<string, Float32Array>();
+        for (const [name, gradient] of Object.entries(parameterGradients)) {
+          const values = new Float32Array(gradient.length);
+          await engine.read(name, 0, values);
+          expected.set(
+            name,
+            values.map((value, i) => value - Math.fround(0.5 * at(gradient, i))),
+          );
+        }
+        await engine.train(batch, 133, step, Float64Array.of(0.5));
+        for (const [name, values] of expected) {
+          const updated = new Float32Array(values.length);
+          await engine.read(name, 0, updated);
+          assert.equal(updated, values, `${name} on ${isa}, step ${step}`);
+        }
+      }
+      await engine.dispose();
+    }
+  });
+}
 
 test('gradients agree with finite differences of the loss', async () => {
   const graph = twoLayers(20, 1);

@@ -11,7 +11,7 @@
 // 2*B*N*K each for y, dx and dW.
 //
 // An update follows the weight gradient at once, while both are in the cache, and so does the packing of the
-// weights for the next step.
+// weights for the next step. Plain SGD subtracts the sums from the weights out of their registers.
 #pragma once
 
 #include "base/aligned_buffer.h"
@@ -46,7 +46,7 @@ class Linear : public CpuOp {
   void run_task(Stage stage, int64_t B, int64_t task) override;
   int64_t task_cost(Stage) const override { return K_ * std::min(N_, kPanel); }
   bool updates_itself() const override { return true; }
-  void update_task(int64_t task, const ParameterUpdate& update) override;
+  void step_task(int64_t B, int64_t task, const ParameterUpdate& update) override;
   void parameters_changed() override { packed_ = false; }
   const char* implementation() const override { return kernels_ ? isa_name(context_.isa) : "reference"; }
 
@@ -54,7 +54,9 @@ class Linear : public CpuOp {
   const float* bias_values() const { return bias_ ? bias_->value : nullptr; }
   void one_output_forward(int64_t first, int64_t last);
   void one_output_backward(int64_t B, int64_t first, int64_t last);
-  void pack(int64_t panel);
+  void bias_gradient(int64_t B, int64_t task);
+  void step_weights(int64_t B, int64_t task, float rate);
+  void pack(int64_t panel, int64_t column, int64_t columns);
   // Sums the blocks' shares [offset, offset + count) in their order.
   void sum_shares(float* out, int64_t B, int64_t offset, int64_t count) const;
   float* block_share(int64_t B, int64_t first) { return shares_.data() + first / row_block(B) * share_; }

@@ -88,9 +88,9 @@ int64_t Linear::tasks(Stage stage, int64_t) {
 
 // One panel of outputs: kPanel rows of W.
 void Linear::run_task(Stage stage, int64_t B, int64_t task) {
-  if (stage == Stage::kPackWeights) return pack(task);
+  if (stage == Stage::kPackWeights) return pack(task, 0, K_);
+  bias_gradient(B, task);
   const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
-  if (bias_) sum_shares(bias_->gradient + first, B, first + (N_ == 1 ? K_ : 0), rows);
   float* dweights = weight_->gradient + first * K_;
   if (N_ == 1) return sum_shares(dweights, B, 0, K_);
   if (!kernels_) {
@@ -100,16 +100,42 @@ void Linear::run_task(Stage stage, int64_t B, int64_t task) {
                             batch_stride_, panel_words(B, precision_) / kPanel, rows, K_);
 }
 
-void Linear::update_task(int64_t task, const ParameterUpdate& update) {
-  const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
-  update.apply(*weight_, first * K_, rows * K_);
-  if (bias_) update.apply(*bias_, first, rows);
-  if (kernels_ && N_ > 1) pack(task);
+void Linear::bias_gradient(int64_t B, int64_t task) {
+  if (!bias_) return;
+  const int64_t first = task * kPanel;
+  sum_shares(bias_->gradient + first, B, first + (N_ == 1 ? K_ : 0), std::min(kPanel, N_ - first));
 }
 
-void Linear::pack(int64_t panel) {
+void Linear::step_task(int64_t B, int64_t task, const ParameterUpdate& update) {
+  const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
+  const float* rate = update.plain_rate(*weight_);
+  if (rate && kernels_ && N_ > 1 && panel_words(B, precision_) <= kMostSteps * kPanel) {
+    bias_gradient(B, task);
+    step_weights(B, task, *rate);
+  } else {
+    run_task(Stage::kWeightGradients, B, task);
+    update.apply(*weight_, first * K_, rows * K_);
+    if (kernels_ && N_ > 1) pack(task, 0, K_);
+  }
+  if (bias_) update.apply(*bias_, first, rows);
+}
+
+// A square of W at a time is summed, updated and packed before it leaves the nearest cache.
+void Linear::step_weights(int64_t B, int64_t task, float rate) {
+  const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
+  for (int64_t column = 0; column < K_; column += kPanel) {
+    const int64_t columns = std::min(kPanel, K_ - column);
+    kernels_->weight_step(weight_->value + first * K_ + column, K_, rate,
+                          dz_panels_.data() + task * batch_stride_,
+                          x_panels_.data() + column / kPanel * batch_stride_,
+                          panel_words(B, precision_) / kPanel, rows, columns);
+    pack(task, column, columns);
+  }
+}
+
+void Linear::pack(int64_t panel, int64_t column, int64_t columns) {
   kernels_->pack(forward_panels_.data(), forward_stride_, backward_panels_.data(), backward_stride_,
-                 weight_->value, K_, panel * kPanel, N_);
+                 weight_->value, K_, panel * kPanel, N_, column, columns);
 }
 
 void Linear::forward_rows(const Batch&, int64_t first, int64_t last) {

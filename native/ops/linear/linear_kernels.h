@@ -17,6 +17,9 @@
 namespace pss {
 
 constexpr int64_t kPanel = 64;
+// Steps after which the sums of a weight gradient go through memory, so that both panels stay in the L2
+// cache.
+constexpr int64_t kMostSteps = 1024;
 
 // Numbers in a word.
 constexpr int64_t per_word(Precision precision) {
@@ -38,11 +41,17 @@ struct LinearKernels {
   // dweights[n, k] for n < rows (at most kPanel), the product of one panel of dz and all of x.
   void (*weight_gradient)(float* dweights, int64_t ld, const uint32_t* dz, const uint32_t* x, int64_t stride,
                           int64_t steps, int64_t rows, int64_t columns);
-  // Rows [first, min(first + kPanel, rows)) of W [rows, ld] to the panels that y and dx are multiplied with:
-  // `forward` has steps along a row of W, `backward` (null: not wanted) along its columns, each with rows
-  // padded by zeros to whole vectors.
+  // The same for one panel of x and at most kMostSteps steps, followed by the update of plain SGD instead of
+  // stored: weights[n, k] -= rate * dweights[n, k].
+  void (*weight_step)(float* weights, int64_t ld, float rate, const uint32_t* dz, const uint32_t* x,
+                      int64_t steps, int64_t rows, int64_t columns);
+  // Rows [first, min(first + kPanel, rows)) and columns [column, column + columns) of W [rows, ld] to the
+  // panels that y and dx are multiplied with: `forward` has steps along a row of W, `backward` (null: not
+  // wanted) along its columns, each with rows padded by zeros to whole vectors. `column` is a multiple of
+  // kPanel.
   void (*pack)(uint32_t* forward, int64_t forward_stride, uint32_t* backward, int64_t backward_stride,
-               const float* weights, int64_t ld, int64_t first, int64_t rows);
+               const float* weights, int64_t ld, int64_t first, int64_t rows, int64_t column,
+               int64_t columns);
   // One output (N = 1), where a product would be all overhead: y[b] = x[b, :] . weights + bias.
   void (*dot_rows)(float* y, const Matrix& x, const float* weights, float bias, int64_t first, int64_t last,
                    int64_t columns);

@@ -20,9 +20,6 @@ template <typename T>
 constexpr int kTileRows = kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows;
 // Columns of the largest tile.
 constexpr int64_t kGroup = Simd::kVectors * kLanes;
-// Steps after which the sums of a weight gradient go through memory, so that both panels stay in the L2
-// cache.
-constexpr int64_t kMostSteps = 1024;
 // How many steps ahead a panel's lines are asked for.
 constexpr int64_t kAhead = 8;
 
@@ -218,6 +215,24 @@ void weight_gradient(float* dweights, int64_t ld, const uint32_t* dz, const uint
   }
 }
 
+template <typename T>
+void weight_step(float* weights, int64_t ld, float rate, const uint32_t* dz, const uint32_t* x, int64_t steps,
+                 int64_t rows, int64_t columns) {
+  const Floats factor = Simd::set(rate);
+  multiply_panels<T>({dz, 1, kPanel}, x, 0, steps, 0, rows, columns,
+                     [&](auto& sums, int64_t row, int64_t column) {
+                       float* out = weights + row * ld + column;
+                       for (auto& tile_row : sums) {
+                         float* at = out;
+                         for (const Floats sum : tile_row) {
+                           Simd::store(at, Simd::subtract(Simd::load(at), Simd::multiply(factor, sum)));
+                           at += kLanes;
+                         }
+                         out += ld;
+                       }
+                     });
+}
+
 // The words of kLanes steps along a row.
 template <typename T>
 inline Words row_words(const float* row) {
@@ -225,37 +240,40 @@ inline Words row_words(const float* row) {
   return Simd::as_words(Simd::load(row));
 }
 
+// A block of W: rows [first, end), of which those from `rows` on are zero, and columns [column, last_column).
+struct WeightBlock {
+  const float* weights;
+  int64_t ld, first, end, rows, column, last_column;
+};
+
 template <typename T>
-void pack_forward(uint32_t* panel, const float* weights, int64_t ld, int64_t first, int64_t rows) {
-  const int64_t steps = ld / kPerWord<T>;
-  const int64_t end = std::min(first + kPanel, (rows + 15) / 16 * 16);
-  for (int64_t n = first; n < end; n += kLanes) {
-    for (int64_t p = 0; p < steps; p += kLanes) {
+void pack_forward(uint32_t* panel, const WeightBlock& w) {
+  const int64_t steps = w.last_column / kPerWord<T>;
+  for (int64_t n = w.first; n < w.end; n += kLanes) {
+    for (int64_t p = w.column / kPerWord<T>; p < steps; p += kLanes) {
       Words words[kLanes];
       for (int64_t i = 0; i < kLanes; i++) {
-        words[i] = n + i < rows ? row_words<T>(weights + (n + i) * ld + p * kPerWord<T>)
-                                : Simd::as_words(Simd::zero());
+        words[i] = n + i < w.rows ? row_words<T>(w.weights + (n + i) * w.ld + p * kPerWord<T>)
+                                  : Simd::as_words(Simd::zero());
       }
       Simd::transpose(words);
       const int64_t count = std::min(kLanes, steps - p);
       for (int64_t i = 0; i < count; i++) {
-        Simd::store_words(panel + (p + i) * kPanel + (n - first), words[i]);
+        Simd::store_words(panel + (p + i) * kPanel + (n - w.first), words[i]);
       }
     }
   }
 }
 
 template <typename T>
-void pack_backward(uint32_t* panels, int64_t stride, const float* weights, int64_t ld, int64_t first,
-                   int64_t rows) {
-  const int64_t end = std::min(first + kPanel, (rows + 15) / 16 * 16);
-  for (int64_t n = first; n < end; n += kPerWord<T>) {
-    const float* row = weights + n * ld;
-    for (int64_t k = 0; k < ld; k += kLanes) {
-      Floats low = n < rows ? Simd::load(row + k) : Simd::zero(), high = Simd::zero();
+void pack_backward(uint32_t* panels, int64_t stride, const WeightBlock& w) {
+  for (int64_t n = w.first; n < w.end; n += kPerWord<T>) {
+    const float* row = w.weights + n * w.ld;
+    for (int64_t k = w.column; k < w.last_column; k += kLanes) {
+      Floats low = n < w.rows ? Simd::load(row + k) : Simd::zero(), high = Simd::zero();
       if constexpr (kIsBf16<T>) {
         low = Simd::round(low);
-        if (n + 1 < rows) high = Simd::round(Simd::load(row + ld + k));
+        if (n + 1 < w.rows) high = Simd::round(Simd::load(row + w.ld + k));
       }
       uint32_t* panel = panels + k / kPanel * stride + n / kPerWord<T> * kPanel;
       Simd::store_words(panel + k % kPanel, step_words<T>(low, high));
@@ -265,9 +283,11 @@ void pack_backward(uint32_t* panels, int64_t stride, const float* weights, int64
 
 template <typename T>
 void pack(uint32_t* forward, int64_t forward_stride, uint32_t* backward, int64_t backward_stride,
-          const float* weights, int64_t ld, int64_t first, int64_t rows) {
-  pack_forward<T>(forward + first / kPanel * forward_stride, weights, ld, first, rows);
-  if (backward) pack_backward<T>(backward, backward_stride, weights, ld, first, rows);
+          const float* weights, int64_t ld, int64_t first, int64_t rows, int64_t column, int64_t columns) {
+  const int64_t end = std::min(first + kPanel, (rows + 15) / 16 * 16);
+  const WeightBlock block{weights, ld, first, end, rows, column, column + columns};
+  pack_forward<T>(forward + first / kPanel * forward_stride, block);
+  if (backward) pack_backward<T>(backward, backward_stride, block);
 }
 
 void dot_rows(float* y, const Matrix& x, const float* weights, float bias, int64_t first, int64_t last,
@@ -317,8 +337,8 @@ void outer_rows(const Matrix& dx, float* dweights, const float* dy, const Matrix
 
 template <typename T>
 const LinearKernels* simd_linear_kernels() {
-  static constexpr LinearKernels kernels{multiply<T>, keep<T>,  mask<T>,   weight_gradient<T>,
-                                         pack<T>,     dot_rows, outer_rows};
+  static constexpr LinearKernels kernels{multiply<T>,    keep<T>, mask<T>,  weight_gradient<T>,
+                                         weight_step<T>, pack<T>, dot_rows, outer_rows};
   return &kernels;
 }
 
