@@ -15,12 +15,13 @@ const WARM_UP_STEPS = 10;
  */
 export async function timeSteps(config: Config, steps: number): Promise<number> {
   const run = await openTrainingRun({ ...completeSurroundings({}), config, runDir: '', resume: false });
-  const { batchSize, shuffle, shuffleWindow } = config.data;
+  const { batchSize, shuffle } = config.data;
   const stream = new BatchStream(run.trainData, {
     batchSize,
     maxBatches: new Schedule(config, run.trainData.rows).superbatchSteps,
     shuffle,
-    windowRows: shuffleWindow,
+    // The next window is read meanwhile: one of a larger size would charge these few steps with reading for many.
+    windowRows: steps * batchSize,
     seed: config.seed,
   });
   try {
