@@ -52,12 +52,15 @@ const settings = (sets: readonly string[], ids: string) => [
   ...['--set', `data.train=${ids}/train`, '--set', `data.eval=${ids}/test`],
 ];
 
-/** Sums in float32 of values rounded to bf16: far less than what another seed changes on 5,000 rows. */
-const BF16_AUC = 0.01;
+/**
+ * Rounding sends training along another course, and with 1,000 test rows that alone moves AUC: over five seeds of three kinds the differences
+ * had mean −0.001 and standard deviation 0.011. Four of these are allowed, so this finds a kind that doesn't learn in bf16, not a small loss.
+ */
+const BF16_AUC = 0.045;
 
 for (const { sets, raw, resumed: resumes } of RUNS) {
   for (const ids of raw ? ['vocab', 'raw'] : ['vocab']) {
-    test(`trains, counts its bytes, is as good in bf16${resumes ? ', and resumes to the same bytes' : ''}: ${sets.join(' ')}, ${ids} ids`, async () => {
+    test(`trains, counts its bytes, learns in bf16 too${resumes ? ', and resumes to the same bytes' : ''}: ${sets.join(' ')}, ${ids} ids`, async () => {
       const name = `${sets.join('-')}-${ids}`;
       const args = ['train', '--config', 'config.yaml', ...settings(sets, ids), '--run-dir'];
       const whole = runPss([...args, name], { cwd });
