@@ -5,6 +5,14 @@
 
 namespace pss {
 
+CrossShape cross_shape(const Tensor& x, const Parameter& weight, const Parameter& bias, const Tensor& out) {
+  if (weight.cols != x.cols || bias.cols != x.cols || bias.rows != weight.rows || out.cols != x.cols) {
+    throw Error("ERR_GRAPH", "Cross layers '" + weight.name + "' don't fit an input of " +
+                                 std::to_string(x.cols) + " columns.");
+  }
+  return {weight.rows, x.cols, weight.ld};
+}
+
 CrossNetwork::CrossNetwork(const OpContext& context, const Tensor* x, const Parameter* weight,
                            const Parameter* bias, Tensor* out)
     : CpuOp(context),
@@ -12,13 +20,9 @@ CrossNetwork::CrossNetwork(const OpContext& context, const Tensor* x, const Para
       weight_(weight),
       bias_(bias),
       out_(out),
-      shape_{weight->rows, x->cols, weight->ld},
+      shape_(cross_shape(*x, *weight, *bias, *out)),
+      kernels_(choose_kernels(context.isa, kCrossReference, kCrossAvx2, kCrossAvx512)),
       shares_(context, {weight, bias}) {
-  if (weight->cols != x->cols || bias->cols != x->cols || bias->rows != weight->rows ||
-      out->cols != x->cols) {
-    throw Error("ERR_GRAPH", "Cross layers '" + weight->name + "' don't fit an input of " +
-                                 std::to_string(x->cols) + " columns.");
-  }
   scales_ = AlignedBuffer<float>(static_cast<size_t>(context.max_batch * shape_.L));
   if (!context.training) return;
   bias_sums_ = AlignedBuffer<float>(static_cast<size_t>(shape_.L * shape_.ld));
@@ -36,19 +40,18 @@ void CrossNetwork::prepare_training(int64_t) {
 }
 
 void CrossNetwork::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = wide() ? cross_forward_avx512 : cross_forward_ref;
   const int64_t at = first * shape_.ld;
-  kernel(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_->value,
-         last - first, shape_);
+  kernels_.forward(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                   bias_->value, last - first, shape_);
 }
 
 void CrossNetwork::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = wide() ? cross_backward_avx512 : cross_backward_ref;
   const int64_t at = first * shape_.ld;
   float* share = shares_.clear(batch.B, first);
-  kernel(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1), out_->gradient + at,
-         scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_sums_.data(),
-         scratch_.data() + ThreadTeam::current() * shape_.ld, last - first, shape_);
+  kernels_.backward(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1),
+                    out_->gradient + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                    bias_sums_.data(), scratch_.data() + ThreadTeam::current() * shape_.ld, last - first,
+                    shape_);
 }
 
 }  // namespace pss

@@ -82,7 +82,7 @@ __device__ void excite(const Sample& x, const Weights& w, const SenetArguments& 
   });
 }
 
-// From ds and da on, which are left for the weights' gradients, to the slots' gradient; z is used up by none.
+// The slots' gradient; leaves z, a, ds and da for those of the weights.
 __device__ void backward_sample(float* dslots, const Sample& x, const Weights& w, const SenetArguments& a) {
   const int stride = senet_stride(a.D);
   for_lanes(a.F, [&](int f) {
@@ -145,7 +145,8 @@ extern "C" __global__ void __launch_bounds__(32 * pss::kSenetMostWarps)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(32 * pss::kSenetMostWarps)
+// Registers for three blocks of a multiprocessor: the compiler's own choice on sm_80, for five, spills.
+extern "C" __global__ void __launch_bounds__(32 * pss::kSenetMostWarps, 3)
     senet_backward(const __grid_constant__ SenetArguments a) {
   const Weights w = weights_of(a);
   const int warp = threadIdx.x / 32, threads = 32 * a.warps;
