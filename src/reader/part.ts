@@ -160,7 +160,11 @@ function checkSchema(schema: Schema, path: string): { numDense: number; numTable
   if (!isUint(sparseItem, 32)) {
     throw damaged(path, `has sparse: ${sparse.type} instead of a fixed-size list of uint32`);
   }
-  return { numDense: dense.type.listSize, numTables: sparse.type.listSize };
+  const [numDense, numTables] = [dense.type.listSize as number, sparse.type.listSize as number];
+  if (numDense < 1 || numTables < 1) {
+    throw damaged(path, `has lists of ${numDense} dense and ${numTables} sparse values`);
+  }
+  return { numDense, numTables };
 }
 
 function isUint(type: DataType | undefined, bits: number): boolean {
