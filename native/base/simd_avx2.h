@@ -57,8 +57,6 @@ struct Simd {
   }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
-  static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
-  static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
   static Floats root(Floats a) { return _mm256_sqrt_ps(a); }
   static Floats relu(Floats a) { return _mm256_max_ps(a, zero()); }
   static Floats where_positive(Floats g, Floats y) {
@@ -70,16 +68,10 @@ struct Simd {
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
   }
 
-  using Mask = __m256i;
-  static Mask first_lanes(int64_t count) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(count < kLanes ? count : kLanes)), lane);
-  }
   static Mask differing(Mask inside, Floats a, Floats b) {
     return _mm256_andnot_si256(_mm256_cmpeq_epi32(as_words(a), as_words(b)), inside);
   }
   static bool is_empty(Mask mask) { return _mm256_testz_si256(mask, mask); }
-  static Floats load(Mask mask, const float* from) { return _mm256_maskload_ps(from, mask); }
   // There are no masked loads of 16 bits: one by one.
   static Floats load(Mask mask, const Bf16* from) {
     alignas(16) Bf16 part[kLanes] = {};
@@ -88,7 +80,6 @@ struct Simd {
     for (int i = 0; i < count; i++) part[i] = from[i];
     return load(part);
   }
-  static void store(Mask mask, float* to, Floats value) { _mm256_maskstore_ps(to, mask, value); }
   // Masked stores are slow here, so all lanes are written.
   static void replace(Mask mask, float* to, Floats value) {
     store(to, _mm256_blendv_ps(load(to), value, _mm256_castsi256_ps(mask)));

@@ -63,8 +63,6 @@ struct Simd {
   }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
-  static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
-  static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
   static Floats root(Floats a) { return _mm512_sqrt_ps(a); }
   static Floats relu(Floats a) { return _mm512_max_ps(a, zero()); }
   // g where y > 0, else 0.
@@ -73,23 +71,15 @@ struct Simd {
   }
   static float sum(Floats a) { return _mm512_reduce_add_ps(a); }
 
-  // Lanes outside a mask are neither read nor written.
-  using Mask = __mmask16;
-  // Of `count` floats that are left: all lanes, or as many.
-  static Mask first_lanes(int64_t count) {
-    return count >= kLanes ? 0xFFFF : static_cast<Mask>((1u << count) - 1);
-  }
   // The lanes of `inside` where the bits of a and b differ.
   static Mask differing(Mask inside, Floats a, Floats b) {
     return _mm512_mask_cmpneq_epi32_mask(inside, as_words(a), as_words(b));
   }
   static bool is_empty(Mask mask) { return mask == 0; }
-  static Floats load(Mask mask, const float* from) { return _mm512_maskz_loadu_ps(mask, from); }
   static Floats load(Mask mask, const Bf16* from) {
     const __m256i half = _mm256_maskz_loadu_epi16(mask, from);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
   }
-  static void store(Mask mask, float* to, Floats value) { _mm512_mask_storeu_ps(to, mask, value); }
   // store, where all lanes of `to` may be written with what they hold.
   static void replace(Mask mask, float* to, Floats value) { store(mask, to, value); }
   // memory[indices[lane]]. Gather's own indices are signed: a base 2^31 floats further on, with the top bit

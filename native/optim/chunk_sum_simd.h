@@ -29,7 +29,7 @@ inline void add(float* to, const T* from, int64_t length) {
     Simd::store(to + s, Simd::add(Simd::load(to + s), g));
   }
   if (s == length) return;
-  const Simd::Mask mask = Simd::first_lanes(length - s);
+  const Simd::Mask mask = Simd::mask(length - s);
   const Simd::Floats g = Simd::add(Simd::load(mask, from + s), Simd::zero());
   Simd::store(mask, to + s, Simd::add(Simd::load(mask, to + s), g));
 }

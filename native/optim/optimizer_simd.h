@@ -74,7 +74,7 @@ void update_all(float* weights, const float* gradient, float* state0, float* sta
     update_vector<kind>(All{}, weights + i, Simd::load(gradient + i), state0 + i, state1 + i, k);
   }
   if (i == n) return;
-  const First rest{Simd::first_lanes(n - i)};
+  const First rest{Simd::mask(n - i)};
   update_vector<kind>(rest, weights + i, rest.load(gradient + i), state0 + i, state1 + i, k);
 }
 
@@ -83,7 +83,7 @@ void update_some(float* weights, float* gradient, float* state0, float* state1, 
                  const Constants& k) {
   const Floats untouched = Simd::set(kUntouched);
   for (int64_t i = 0; i < n; i += kLanes) {
-    const Simd::Mask inside = Simd::first_lanes(n - i);
+    const Simd::Mask inside = Simd::mask(n - i);
     const Floats g = Simd::load(inside, gradient + i);
     const Simd::Mask touched = Simd::differing(inside, g, untouched);
     if (Simd::is_empty(touched)) continue;
@@ -136,7 +136,7 @@ inline float row_squares(const float* gradient, int64_t n) {
     for (int64_t v = 0; v < kVectors && i + v * kLanes < n; v++) {
       const int64_t at = i + v * kLanes;
       const Floats g =
-          at + kLanes <= n ? Simd::load(gradient + at) : Simd::load(Simd::first_lanes(n - at), gradient + at);
+          at + kLanes <= n ? Simd::load(gradient + at) : Simd::load(Simd::mask(n - at), gradient + at);
       sums[v] = Simd::add(sums[v], Simd::multiply(g, g));
     }
   }
@@ -158,7 +158,7 @@ inline void update_row(float* weights, const float* gradient, float* accumulator
 inline bool is_touched(const float* gradient, int64_t n) {
   const Floats untouched = Simd::set(kUntouched);
   for (int64_t i = 0; i < n; i += kLanes) {
-    const Simd::Mask inside = Simd::first_lanes(n - i);
+    const Simd::Mask inside = Simd::mask(n - i);
     if (!Simd::is_empty(Simd::differing(inside, Simd::load(inside, gradient + i), untouched))) return true;
   }
   return false;

@@ -11,14 +11,14 @@ inline void copy(float* to, const float* from, int64_t n) {
   int64_t i = 0;
   for (; i + Simd::kLanes <= n; i += Simd::kLanes) Simd::store(to + i, Simd::load(from + i));
   if (i == n) return;
-  const Simd::Mask mask = Simd::first_lanes(n - i);
+  const Simd::Mask mask = Simd::mask(n - i);
   Simd::store(mask, to + i, Simd::load(mask, from + i));
 }
 
 // Chunks of one float.
 void gather_floats(float* out, const float* memory, const uint32_t* starts, int64_t D) {
   for (int64_t i = 0; i < D; i += Simd::kLanes) {
-    const Simd::Mask mask = Simd::first_lanes(D - i);
+    const Simd::Mask mask = Simd::mask(D - i);
     Simd::store(mask, out + i, Simd::gather(mask, memory, starts + i));
   }
 }
