@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/gradient_sum/gradient_sum_cuda.h"
 #include "ops/linear/linear_cuda.h"
 
 namespace pss {
@@ -55,10 +56,8 @@ std::unique_ptr<Op> CudaProgram::build_op(const NodeSpec& node) {
   return pss::build_op(build, node);
 }
 
-std::unique_ptr<Op> CudaProgram::build_gradient_sum(const Tensor* total, std::vector<const float*>) {
-  throw Error("ERR_GRAPH",
-              "Several nodes read '" + total->name +
-                  "', whose gradients device cuda can't add up in this version; use device cpu.");
+std::unique_ptr<Op> CudaProgram::build_gradient_sum(const Tensor* total, std::vector<const float*> parts) {
+  return std::make_unique<GradientSumCuda>(context_, total, parts);
 }
 
 void CudaProgram::build_rest(bool trains, bool scores) {
@@ -67,7 +66,7 @@ void CudaProgram::build_rest(bool trains, bool scores) {
   share_masks();
   for (const EmbeddingNode& embedding : embeddings_) {
     embedding_updates_.emplace_back(context_, embedding.addressing, options_.optimizer,
-                                    embedding.dense_gradient);
+                                    embedding.dense_gradient, store_->memory(embedding.memory).l2);
   }
   std::map<int, Bf16*> rounded;  // by parameter: the copy that products read
   for (size_t i = 0; i < graph_.nodes.size(); i++) {
@@ -81,7 +80,7 @@ void CudaProgram::build_rest(bool trains, bool scores) {
     const Parameter& parameter = store_->parameters()[p];
     if (!parameter.gradient) continue;
     dense.push_back({parameter.value, parameter.gradient, store_->state(p, 0), store_->state(p, 1),
-                     rounded[static_cast<int>(p)], parameter.stored()});
+                     rounded[static_cast<int>(p)], parameter.stored(), parameter.l2});
   }
   dense_update_ = std::make_unique<DenseUpdateCuda>(context_, options_.optimizer, dense);
 }
@@ -124,7 +123,7 @@ std::map<std::string, double> CudaProgram::take_timings() {
 
 // The slot isn't released: a trace waits for all its work.
 Batch CudaProgram::stage(const Batch& batch) {
-  const UploadedBatch uploaded = upload_.next(batch, StepControl{});
+  const UploadedBatch uploaded = upload_.next(batch, StepControl{.step = batch.step});
   copy_on_device(control_.data(), uploaded.step_control, kStepInputBytes, stream_);
   stream_.synchronize();
   return uploaded.batch;
@@ -172,8 +171,9 @@ void CudaProgram::launch_step(const UploadedBatch& uploaded, bool full) {
 StepControl CudaProgram::control_for(const Steps& steps, int64_t step, int64_t loss_index) const {
   const UpdateScalars scalars = update_scalars(
       options_.optimizer, static_cast<float>(steps.learning_rates[step]), steps.first_step + step);
-  return {scalars.learning_rate, scalars.bias_correction1, scalars.bias_correction2,
-          static_cast<int32_t>(loss_index), 0};
+  return {scalars.learning_rate,    scalars.bias_correction1,
+          scalars.bias_correction2, static_cast<int32_t>(loss_index),
+          steps.first_step + step,  0};
 }
 
 // Steps [first, first + count). Returns how many updated the model; fewer than were run when a loss wasn't
@@ -218,6 +218,7 @@ void CudaProgram::run_predict(const Batch& rows, float* logits, const std::atomi
   for (int64_t first = 0; first < rows.B && !stop; first += max_batch_) {
     const Batch batch = slice(rows, first, std::min(max_batch_, rows.B - first));
     const UploadedBatch uploaded = upload_.next(batch, StepControl{});
+    copy_on_device(control_.data(), uploaded.step_control, kStepInputBytes, stream_);
     forward(uploaded.batch);
     upload_.release(uploaded.slot);
     copy_to_host(logits + first, output().value, static_cast<size_t>(batch.B) * sizeof(float), stream_);

@@ -13,22 +13,29 @@
 #include "ops/combine/combine.h"
 #include "ops/combine/combine_cuda.h"
 #include "ops/concat/concat.h"
+#include "ops/concat/concat_cuda.h"
 #include "ops/cross_combine/cross_combine.h"
+#include "ops/cross_combine/cross_combine_cuda.h"
 #include "ops/cross_network/cross_network.h"
+#include "ops/cross_network/cross_network_cuda.h"
 #include "ops/dense_input/dense_input.h"
 #include "ops/dense_input/dense_input_cuda.h"
 #include "ops/dot_interaction/dot_interaction.h"
 #include "ops/dot_interaction/dot_interaction_cuda.h"
 #include "ops/dropout/dropout.h"
+#include "ops/dropout/dropout_cuda.h"
 #include "ops/embedding/embedding.h"
 #include "ops/embedding/embedding_cuda.h"
 #include "ops/first_component/first_component.h"
+#include "ops/first_component/first_component_cuda.h"
 #include "ops/fm_interaction/fm_interaction.h"
+#include "ops/fm_interaction/fm_interaction_cuda.h"
 #include "ops/join_slots/join_slots.h"
 #include "ops/join_slots/join_slots_cuda.h"
 #include "ops/linear/linear.h"
 #include "ops/linear/linear_cuda.h"
 #include "ops/logit_sum/logit_sum.h"
+#include "ops/logit_sum/logit_sum_cuda.h"
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
 #include "ops/self_attention/self_attention.h"
@@ -56,6 +63,13 @@ struct CpuOps {
   using ProjectionOp = Projection;
   using SketchOp = Sketch;
   using TensorTrainOp = TensorTrain;
+  using ConcatOp = Concat;
+  using CrossCombineOp = CrossCombine;
+  using CrossNetworkOp = CrossNetwork;
+  using DropoutOp = Dropout;
+  using FirstComponentOp = FirstComponent;
+  using FmInteractionOp = FmInteraction;
+  using LogitSumOp = LogitSum;
   using CinOp = Cin;
   using SelfAttentionOp = SelfAttention;
   using SenetOp = Senet;
@@ -72,6 +86,13 @@ struct CudaOps {
   using ProjectionOp = ProjectionCuda;
   using SketchOp = SketchCuda;
   using TensorTrainOp = TensorTrainCuda;
+  using ConcatOp = ConcatCuda;
+  using CrossCombineOp = CrossCombineCuda;
+  using CrossNetworkOp = CrossNetworkCuda;
+  using DropoutOp = DropoutCuda;
+  using FirstComponentOp = FirstComponentCuda;
+  using FmInteractionOp = FmInteractionCuda;
+  using LogitSumOp = LogitSumCuda;
   using CinOp = CinCuda;
   using SelfAttentionOp = SelfAttentionCuda;
   using SenetOp = SenetCuda;
@@ -142,38 +163,45 @@ std::vector<const Parameter*> parameters_of(Build& c, const NodeSpec& node) {
   return result;
 }
 
-std::unique_ptr<Op> build_concat(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_concat(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, node.inputs.size(), 0);
-  return std::make_unique<Concat>(c.op, pointers(c.inputs(node)), &c.tensors[node.output]);
+  return std::make_unique<typename Ops::ConcatOp>(c.op, pointers(c.inputs(node)), &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_logit_sum(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_logit_sum(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, node.inputs.size(), 1);
-  return std::make_unique<LogitSum>(c.op, pointers(c.inputs(node)), parameters_of(c, node)[0],
-                                    &c.tensors[node.output]);
+  return std::make_unique<typename Ops::LogitSumOp>(c.op, pointers(c.inputs(node)), parameters_of(c, node)[0],
+                                                    &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_first_component(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_first_component(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 0);
-  return std::make_unique<FirstComponent>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
+  return std::make_unique<typename Ops::FirstComponentOp>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_fm_interaction(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_fm_interaction(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 0);
-  return std::make_unique<FmInteraction>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
+  return std::make_unique<typename Ops::FmInteractionOp>(c.op, &c.inputs(node)[0], &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_cross_network(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_cross_network(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 2);
   const auto parameters = parameters_of(c, node);
-  return std::make_unique<CrossNetwork>(c.op, &c.inputs(node)[0], parameters[0], parameters[1],
-                                        &c.tensors[node.output]);
+  return std::make_unique<typename Ops::CrossNetworkOp>(c.op, &c.inputs(node)[0], parameters[0],
+                                                        parameters[1], &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_cross_combine(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_cross_combine(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 3, 0);
   const std::vector<Tensor>& inputs = c.inputs(node);
-  return std::make_unique<CrossCombine>(c.op, &inputs[0], &inputs[1], &inputs[2], &c.tensors[node.output]);
+  return std::make_unique<typename Ops::CrossCombineOp>(c.op, &inputs[0], &inputs[1], &inputs[2],
+                                                        &c.tensors[node.output]);
 }
 
 template <typename Ops>
@@ -211,10 +239,11 @@ std::unique_ptr<Op> build_bilinear_interaction(typename Ops::Build& c, const Nod
       c.op, pointers(c.inputs(node)), parameters_of(c, node), kind->second, &c.tensors[node.output]);
 }
 
-std::unique_ptr<Op> build_dropout(CpuBuildContext& c, const NodeSpec& node) {
+template <typename Ops>
+std::unique_ptr<Op> build_dropout(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, 0);
   const Attributes& a = node.attributes;
-  return std::make_unique<Dropout>(
+  return std::make_unique<typename Ops::DropoutOp>(
       c.op, &c.inputs(node)[0], a.number("rate"), static_cast<uint64_t>(a.integer("seed")),
       static_cast<uint64_t>(a.integer("layer")), a.integer("lastStep"), &c.tensors[node.output]);
 }
@@ -232,18 +261,14 @@ std::unique_ptr<Op> build_combine(typename Ops::Build& c, const NodeSpec& node) 
 template <typename Ops>
 std::unique_ptr<Op> build_join_slots(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, node.inputs.size(), 0);
-  std::vector<const Tensor*> inputs;
-  for (const Tensor& input : c.inputs(node)) inputs.push_back(&input);
   return std::make_unique<typename Ops::JoinSlotsOp>(c.op, JoinSpec{node.attributes.integers("places")},
-                                                     inputs, &c.tensors[node.output]);
+                                                     pointers(c.inputs(node)), &c.tensors[node.output]);
 }
 
 template <typename Ops>
 std::unique_ptr<Op> build_projection(typename Ops::Build& c, const NodeSpec& node) {
   expect(node, 1, node.parameters.size());
-  std::vector<const Parameter*> weights;
-  for (const int parameter : node.parameters) weights.push_back(&c.store.parameters()[parameter]);
-  return std::make_unique<typename Ops::ProjectionOp>(c.op, weights, &c.inputs(node)[0],
+  return std::make_unique<typename Ops::ProjectionOp>(c.op, parameters_of(c, node), &c.inputs(node)[0],
                                                       &c.tensors[node.output]);
 }
 
@@ -267,13 +292,10 @@ std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& n
   return std::make_unique<typename Ops::TensorTrainOp>(c.op, shape, cores, &c.tensors[node.output]);
 }
 
-template <typename Build>
-using Builders = std::map<std::string, std::unique_ptr<Op> (*)(Build&, const NodeSpec&)>;
-
-// The ops that every device has.
 template <typename Ops>
-Builders<typename Ops::Build> common_builders() {
-  return {
+std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
+  using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
+  static const std::map<std::string, Builder> builders = {
       {"denseInput", build_dense_input<Ops>},
       {"sparseInput", build_sparse_input<Ops>},
       {"embedding", build_embedding<Ops>},
@@ -284,47 +306,31 @@ Builders<typename Ops::Build> common_builders() {
       {"joinSlots", build_join_slots<Ops>},
       {"linear", build_linear<Ops>},
       {"dotInteraction", build_dot_interaction<Ops>},
+      {"concat", build_concat<Ops>},
+      {"logitSum", build_logit_sum<Ops>},
+      {"firstComponent", build_first_component<Ops>},
+      {"dropout", build_dropout<Ops>},
+      {"fmInteraction", build_fm_interaction<Ops>},
+      {"crossNetwork", build_cross_network<Ops>},
+      {"crossCombine", build_cross_combine<Ops>},
       {"cin", build_cin<Ops>},
       {"selfAttention", build_self_attention<Ops>},
       {"senet", build_senet<Ops>},
       {"bilinearInteraction", build_bilinear_interaction<Ops>},
   };
-}
-
-const Builders<CpuBuildContext>& cpu_builders() {
-  static const Builders<CpuBuildContext> builders = [] {
-    Builders<CpuBuildContext> all = common_builders<CpuOps>();
-    all.insert({{"concat", build_concat},
-                {"logitSum", build_logit_sum},
-                {"firstComponent", build_first_component},
-                {"fmInteraction", build_fm_interaction},
-                {"crossNetwork", build_cross_network},
-                {"crossCombine", build_cross_combine},
-                {"dropout", build_dropout}});
-    return all;
-  }();
-  return builders;
-}
-
-[[noreturn]] void unknown_op(const NodeSpec& node) {
+  const auto found = builders.find(node.op);
+  if (found != builders.end()) return found->second(context, node);
   throw Error("ERR_GRAPH", "Node '" + node.name + "' asks for the unknown op '" + node.op + "'.");
 }
 
 }  // namespace
 
 std::unique_ptr<Op> build_op(CpuBuildContext& context, const NodeSpec& node) {
-  const auto found = cpu_builders().find(node.op);
-  if (found == cpu_builders().end()) unknown_op(node);
-  return found->second(context, node);
+  return build<CpuOps>(context, node);
 }
 
 std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node) {
-  static const Builders<CudaBuildContext> builders = common_builders<CudaOps>();
-  const auto found = builders.find(node.op);
-  if (found != builders.end()) return found->second(context, node);
-  if (!cpu_builders().count(node.op)) unknown_op(node);
-  throw Error("ERR_GRAPH", "Node '" + node.name + "' (" + node.op +
-                               ") has no CUDA kernels in this version; use device cpu for this model.");
+  return build<CudaOps>(context, node);
 }
 
 bool can_write_slice(const NodeSpec& producer) {

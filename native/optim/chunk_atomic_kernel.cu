@@ -35,8 +35,8 @@ __device__ void update_touched(const ScatterArguments& a) {
   pss::walk_chunks<1>(a.chunks, first_chunk(), [&](int64_t place, int64_t) {
     const float g = atomicExch(a.target.gradient + place, pss::untouched());
     if (!pss::is_touched(g)) return;
-    pss::update_one<Rule>(a.target.memory, g, a.target.state0, a.target.state1, place, a.target.constants,
-                          control);
+    pss::update_one<Rule>(a.target.memory, g, a.target.state0, a.target.state1, place, a.target.l2,
+                          a.target.constants, control);
   });
 }
 

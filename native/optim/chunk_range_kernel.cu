@@ -129,7 +129,7 @@ __device__ void update_ranges(const RangeArguments& a) {
     for (int i = threadIdx.x % 32; i < n; i += 32) {
       const float g = scratch[i];
       if (!pss::is_touched(g)) continue;
-      pss::update_one<Rule>(a.target.memory, g, a.target.state0, a.target.state1, place + i,
+      pss::update_one<Rule>(a.target.memory, g, a.target.state0, a.target.state1, place + i, a.target.l2,
                             a.target.constants, control);
       scratch[i] = pss::untouched();
     }

@@ -32,13 +32,14 @@ std::string rule_name(OptimizerKind kind, bool rowwise) {
 }  // namespace
 
 ChunkUpdateCuda::ChunkUpdateCuda(const CudaOpContext& context, const Addressing& addressing,
-                                 const OptimizerSpec& spec, bool dense)
+                                 const OptimizerSpec& spec, bool dense, float l2)
     : context_(context),
       addressing_(context, addressing),
       constants_{spec.beta1, spec.beta2, spec.epsilon},
       dense_(dense),
       rowwise_(spec.kind == OptimizerKind::kRowwiseAdagrad && addressing.Z > 1),
       memory_size_(addressing.memory_size),
+      l2_(l2),
       cut_(range_cut(addressing)),
       range_warps_(cut_.floats * kRangeWarps <= kScratchFloats ? kRangeWarps : 1) {
   const std::string rule = rule_name(spec.kind, rowwise_);
@@ -72,7 +73,8 @@ void ChunkUpdateCuda::apply(float* memory, float* state0, float* state1, const u
                             context_.control,
                             memory_size_,
                             addressing_.arguments().Z,
-                            constants_};
+                            constants_,
+                            l2_};
   const ChunkList chunks = addressing_.list(ids, B, ld, 1);
   if (sort_) {
     sum_ranges(target, dslots, chunks);

@@ -17,10 +17,10 @@ namespace pss {
 
 class ChunkUpdateCuda {
  public:
-  // The same bits every time when context.deterministic. Throws ERR_GRAPH when chunks are too many, or too
-  // long.
+  // `l2` as in graph_spec.h. The same bits every time when context.deterministic. Throws ERR_GRAPH when
+  // chunks are too many, or too long.
   ChunkUpdateCuda(const CudaOpContext& context, const Addressing& addressing, const OptimizerSpec& spec,
-                  bool dense);
+                  bool dense, float l2);
   // All pointers are the device's; `ids` is the batch's [B, T]. Learning rate, Adam's corrections and
   // `halted` (then nothing may change) are read by the kernels from context.control.
   void apply(float* memory, float* state0, float* state1, const uint32_t* ids, const float* dslots,
@@ -37,6 +37,7 @@ class ChunkUpdateCuda {
   bool dense_;
   bool rowwise_;  // rows of more than one float share an accumulator
   int64_t memory_size_;
+  float l2_;
   RangeCut cut_;
   unsigned range_warps_;                 // of a block
   std::unique_ptr<ChunkSortCuda> sort_;  // null in the atomic forms

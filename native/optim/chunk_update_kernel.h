@@ -17,6 +17,8 @@ struct MemoryTarget {
   int64_t floats;      // |M|
   int32_t row_floats;  // of rowwise-adagrad's rows
   OptimizerConstants constants;
+  float
+      l2;  // of M: the touched floats' under a sparse gradient, see add_l2 and add_l2_touched of optimizer.h
 };
 
 struct RangeArguments {

@@ -18,13 +18,13 @@ __device__ void update_all(const MemoryUpdateArguments& a) {
   if (control.halted || i >= target.floats) return;
   if (i + 4 <= target.floats) {
     float4* gradient = reinterpret_cast<float4*>(target.gradient + i);
-    pss::update_quad<Rule>(target.memory, *gradient, target.state0, target.state1, i, target.constants,
-                           control);
+    pss::update_quad<Rule>(target.memory, *gradient, target.state0, target.state1, i, target.l2,
+                           target.constants, control);
     *gradient = float4{};
     return;
   }
   for (int64_t k = i; k < target.floats; k++) {
-    pss::update_one<Rule>(target.memory, target.gradient[k], target.state0, target.state1, k,
+    pss::update_one<Rule>(target.memory, target.gradient[k], target.state0, target.state1, k, target.l2,
                           target.constants, control);
     target.gradient[k] = 0;
   }

@@ -32,7 +32,7 @@ DenseUpdateCuda::DenseUpdateCuda(const CudaOpContext& context, const OptimizerSp
   for (const DenseUpdateBlock& p : parameters) {
     for (int64_t first = 0; first < p.count; first += kDenseUpdateFloats) {
       blocks.push_back({p.weights + first, p.gradient + first, at(p.state0, first), at(p.state1, first),
-                        at(p.rounded, first), std::min(kDenseUpdateFloats, p.count - first)});
+                        at(p.rounded, first), std::min(kDenseUpdateFloats, p.count - first), p.l2});
     }
   }
   count_ = static_cast<unsigned>(blocks.size());

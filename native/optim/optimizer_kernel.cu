@@ -15,7 +15,7 @@ __device__ void update_block(const pss::DenseUpdateArguments& a) {
   const pss::DenseUpdateBlock block = a.blocks[blockIdx.x];
   for (int64_t i = 4 * threadIdx.x; i < block.count; i += 4 * pss::kDenseUpdateThreads) {
     const float4 g = *reinterpret_cast<const float4*>(block.gradient + i);
-    pss::update_quad<Rule>(block.weights, g, block.state0, block.state1, i, a.constants, control);
+    pss::update_quad<Rule>(block.weights, g, block.state0, block.state1, i, block.l2, a.constants, control);
     if (block.rounded) pss::store4(block.rounded + i, pss::load4(block.weights + i), 4);
   }
 }

@@ -16,6 +16,7 @@ struct DenseUpdateBlock {
   float* state1;
   Bf16* rounded;  // the weights again, as matrix products read them; null where they read float32
   int64_t count;  // a multiple of 4: parameters are padded to whole vectors
+  float l2;       // of the parameter: see add_l2 of optimizer.h
 };
 
 // What doesn't change from step to step.

@@ -33,18 +33,23 @@ struct Adam {
   }
 };
 
+// The gradient of the loss plus that of l2 * (sum of squares of weights).
+__device__ inline float with_l2(float gradient, float weight, float l2) {
+  return l2 == 0 ? gradient : gradient + 2 * l2 * weight;
+}
+
 // Four floats at i of a float array and its states, aligned to 16 bytes.
 template <typename Rule>
 __device__ void update_quad(float* weights, const float4& g, float* state0, float* state1, int64_t i,
-                            const OptimizerConstants& k, const StepControl& c) {
+                            float l2, const OptimizerConstants& k, const StepControl& c) {
   float4 w = *reinterpret_cast<float4*>(weights + i);
   float4 s0{}, s1{};
   if (Rule::kStates > 0) s0 = *reinterpret_cast<float4*>(state0 + i);
   if (Rule::kStates > 1) s1 = *reinterpret_cast<float4*>(state1 + i);
-  Rule::update(w.x, g.x, s0.x, s1.x, k, c);
-  Rule::update(w.y, g.y, s0.y, s1.y, k, c);
-  Rule::update(w.z, g.z, s0.z, s1.z, k, c);
-  Rule::update(w.w, g.w, s0.w, s1.w, k, c);
+  Rule::update(w.x, with_l2(g.x, w.x, l2), s0.x, s1.x, k, c);
+  Rule::update(w.y, with_l2(g.y, w.y, l2), s0.y, s1.y, k, c);
+  Rule::update(w.z, with_l2(g.z, w.z, l2), s0.z, s1.z, k, c);
+  Rule::update(w.w, with_l2(g.w, w.w, l2), s0.w, s1.w, k, c);
   *reinterpret_cast<float4*>(weights + i) = w;
   if (Rule::kStates > 0) *reinterpret_cast<float4*>(state0 + i) = s0;
   if (Rule::kStates > 1) *reinterpret_cast<float4*>(state1 + i) = s1;
@@ -52,11 +57,11 @@ __device__ void update_quad(float* weights, const float4& g, float* state0, floa
 
 template <typename Rule>
 __device__ void update_one(float* weights, float g, float* state0, float* state1, int64_t i,
-                           const OptimizerConstants& k, const StepControl& c) {
+                           float l2, const OptimizerConstants& k, const StepControl& c) {
   float w = weights[i], s0 = 0, s1 = 0;
   if (Rule::kStates > 0) s0 = state0[i];
   if (Rule::kStates > 1) s1 = state1[i];
-  Rule::update(w, g, s0, s1, k, c);
+  Rule::update(w, with_l2(g, w, l2), s0, s1, k, c);
   weights[i] = w;
   if (Rule::kStates > 0) state0[i] = s0;
   if (Rule::kStates > 1) state1[i] = s1;

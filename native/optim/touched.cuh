@@ -21,9 +21,14 @@ __device__ inline void update_row(const MemoryTarget& target, float* gradient, i
   constexpr int kParts = 16;
   const int lane = threadIdx.x % 32;
   float* weights = target.memory + row * target.row_floats;
+  // Floats of the row that nothing touched have gradient zero.
+  const auto gradient_of = [&](int i) {
+    const float g = gradient[i];
+    return is_touched(g) ? with_l2(g, weights[i], target.l2) : 0.0f;
+  };
   float part = 0;
   for (int i = lane; lane < kParts && i < n; i += kParts) {
-    const float g = gradient[i] + 0.0f;
+    const float g = gradient_of(i);
     part += g * g;
   }
   float squares = 0;
@@ -37,7 +42,7 @@ __device__ inline void update_row(const MemoryTarget& target, float* gradient, i
   const float rate = learning_rate / (sqrtf(sum) + target.constants.epsilon);
   __syncwarp();
   for (int i = lane; i < n; i += 32) {
-    weights[i] -= rate * (gradient[i] + 0.0f);
+    weights[i] -= rate * gradient_of(i);
     gradient[i] = left;
   }
 }

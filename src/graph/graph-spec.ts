@@ -61,21 +61,6 @@ export type OpName =
   | 'bilinearInteraction'
   | 'firstComponent';
 
-/** Ops without kernels for a GPU. */
-export const CPU_ONLY_OPS: ReadonlySet<OpName> = new Set([
-  'concat',
-  'logitSum',
-  'dropout',
-  'fmInteraction',
-  'crossNetwork',
-  'crossCombine',
-  'cin',
-  'selfAttention',
-  'senet',
-  'bilinearInteraction',
-  'firstComponent',
-]);
-
 export interface NodeSpec {
   readonly op: OpName;
   readonly name: string;

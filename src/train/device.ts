@@ -1,7 +1,6 @@
 import type { EngineOptions } from '../addon/addon-types.ts';
 import type { DeviceChoice } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
-import { CPU_ONLY_OPS, type GraphSpec } from '../graph/graph-spec.ts';
 import type { EngineFactory } from './engine-factory.ts';
 
 /** Where a model runs. */
@@ -14,18 +13,11 @@ export interface Device {
 }
 
 /**
- * The device a config asks for. `auto` is the first GPU where there is a driver, a GPU, and kernels for the model that run on it, else the CPU.
+ * The device a config asks for. `auto` is the first GPU where there is a driver, a GPU, and kernels that run on it, else the CPU.
  * @throws UsageError ERR_CUDA when a GPU was asked for by name and can't be used, saying what is missing
  */
-export function resolveDevice(choice: DeviceChoice, engines: EngineFactory, graph: GraphSpec): Device {
-  const cpuOnly = graph.nodes.find(({ op }) => CPU_ONLY_OPS.has(op));
-  if (cpuOnly && choice !== 'auto' && choice !== 'cpu') {
-    throw new UsageError(
-      'ERR_CUDA',
-      `device ${choice}: models with the op ${cpuOnly.op} have no kernels for a GPU in this version; use device cpu.`,
-    );
-  }
-  if (choice !== 'cpu' && !cpuOnly) {
+export function resolveDevice(choice: DeviceChoice, engines: EngineFactory): Device {
+  if (choice !== 'cpu') {
     const index = choice === 'auto' || choice === 'cuda' ? 0 : Number(choice.slice('cuda:'.length));
     try {
       const { name } = engines.findGpu(index);

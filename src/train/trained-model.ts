@@ -97,7 +97,7 @@ export async function openForScoring(
   graph: GraphSpec,
   options: ScoringOptions & { readonly device: DeviceChoice; readonly engines: EngineFactory },
 ): Promise<NativeEngine> {
-  const device = resolveDevice(options.device, options.engines, graph);
+  const device = resolveDevice(options.device, options.engines);
   const engine = options.engines.createEngine(graph, { ...scoringOptions(options), ...device.options });
   try {
     await loadSafetensors(file, engine.parameters(), engine);

@@ -68,7 +68,7 @@ export async function openTrainingRun(options: TrainingRunOptions): Promise<Trai
     checkSameFacts(trainData.facts, evalData.facts, 'The data of data.eval');
     const model = buildModel(config, trainData.facts);
     for (const warning of model.warnings) reporter.warn(warning);
-    const device = resolveDevice(config.device, engines, model.graph);
+    const device = resolveDevice(config.device, engines);
     const threads = resolveThreads(config);
     const engine = engines.createEngine(model.graph, engineOptions(config, threads, device));
     opened.push({ close: () => engine.dispose() });

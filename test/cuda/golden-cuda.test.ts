@@ -7,7 +7,7 @@ import { testUnless } from '../helpers/skippable.ts';
 
 const test = suite('golden on CUDA');
 
-for (const name of ['robe-z16', 'full']) {
+for (const name of ['robe-z16', 'full', 'deepfm', 'dcn', 'autoint', 'xdeepfm', 'fibinet']) {
   testUnless(
     test,
     missingShared('golden', name, 'expected.json') ?? missingCuda(),

@@ -17,7 +17,6 @@ import { testUnless } from '../helpers/skippable.ts';
 const test = suite('interactions on CUDA');
 const seed = testSeed(51);
 const reason = missingCuda();
-const hasKernels = ({ name }: { name: string }) => /cin|attention|senet|bilinear/.test(name);
 
 for (const [F, D, rows] of [
   [5, 6, 3],
@@ -25,7 +24,7 @@ for (const [F, D, rows] of [
   [3, 20, 35],
   [17, 8, 2],
 ] as const) {
-  for (const one of interactionCases(F, D).filter(hasKernels)) {
+  for (const one of interactionCases(F, D)) {
     const name = `${one.name}, F=${F} D=${D} B=${rows}: values and gradients are those of the float64 definition`;
     testUnless(test, reason, name, () => checkInteraction(one, rows, seed, { device: 'cuda' }));
   }
@@ -68,7 +67,7 @@ for (const one of LARGE) {
   );
 }
 
-for (const one of interactionCases(6, 8).filter(hasKernels)) {
+for (const one of interactionCases(6, 8)) {
   testUnless(
     test,
     reason,

@@ -10,6 +10,9 @@
 
 namespace pss {
 
+// Throws ERR_GRAPH unless the inputs' columns make up those of `out`.
+void check_concat(const std::vector<const Tensor*>& inputs, const Tensor& out);
+
 class Concat : public CpuOp {
  public:
   Concat(const OpContext& context, std::vector<const Tensor*> inputs, Tensor* out);

@@ -5,14 +5,18 @@
 
 namespace pss {
 
-Concat::Concat(const OpContext& context, std::vector<const Tensor*> inputs, Tensor* out)
-    : CpuOp(context), inputs_(std::move(inputs)), out_(out) {
+void check_concat(const std::vector<const Tensor*>& inputs, const Tensor& out) {
   int64_t cols = 0;
-  for (const Tensor* input : inputs_) cols += input->cols;
-  if (cols != out->cols) {
-    throw Error("ERR_GRAPH", "'" + out->name + "' has " + std::to_string(out->cols) +
+  for (const Tensor* input : inputs) cols += input->cols;
+  if (cols != out.cols) {
+    throw Error("ERR_GRAPH", "'" + out.name + "' has " + std::to_string(out.cols) +
                                  " columns, but its parts have " + std::to_string(cols) + ".");
   }
+}
+
+Concat::Concat(const OpContext& context, std::vector<const Tensor*> inputs, Tensor* out)
+    : CpuOp(context), inputs_(std::move(inputs)), out_(out) {
+  check_concat(inputs_, *out);
 }
 
 void Concat::forward_rows(const Batch&, int64_t first, int64_t last) {

@@ -7,6 +7,9 @@
 
 namespace pss {
 
+// Throws ERR_GRAPH unless all have the columns of `out`.
+void check_cross_combine(const Tensor& x0, const Tensor& y, const Tensor& x, const Tensor& out);
+
 class CrossCombine : public CpuOp {
  public:
   CrossCombine(const OpContext& context, const Tensor* x0, const Tensor* y, const Tensor* x, Tensor* out);

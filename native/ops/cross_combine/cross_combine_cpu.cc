@@ -5,12 +5,15 @@
 
 namespace pss {
 
+void check_cross_combine(const Tensor& x0, const Tensor& y, const Tensor& x, const Tensor& out) {
+  if (x0.cols == out.cols && y.cols == out.cols && x.cols == out.cols) return;
+  throw Error("ERR_GRAPH", "The inputs of '" + out.name + "' differ in their columns.");
+}
+
 CrossCombine::CrossCombine(const OpContext& context, const Tensor* x0, const Tensor* y, const Tensor* x,
                            Tensor* out)
     : CpuOp(context), x0_(x0), y_(y), x_(x), out_(out) {
-  if (x0->cols != out->cols || y->cols != out->cols || x->cols != out->cols) {
-    throw Error("ERR_GRAPH", "The inputs of '" + out->name + "' differ in their columns.");
-  }
+  check_cross_combine(*x0, *y, *x, *out);
 }
 
 // All four have one row length and zeros in their padding, so rows need no tails.

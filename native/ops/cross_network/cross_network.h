@@ -19,6 +19,9 @@ struct CrossShape {
   int64_t ld;  // of x and of the weights' and biases' rows: K padded with zeros
 };
 
+// Throws ERR_GRAPH unless weight and bias are [L, K] and the tensors [B, K].
+CrossShape cross_shape(const Tensor& x, const Parameter& weight, const Parameter& bias, const Tensor& out);
+
 // Rows of x and out are shape.ld apart, those of s (scales[B, L]) L.
 void cross_forward_ref(float* out, float* scales, const float* x, const float* weights, const float* biases,
                        int64_t B, const CrossShape& shape);

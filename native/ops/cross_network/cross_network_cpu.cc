@@ -5,6 +5,14 @@
 
 namespace pss {
 
+CrossShape cross_shape(const Tensor& x, const Parameter& weight, const Parameter& bias, const Tensor& out) {
+  if (weight.cols != x.cols || bias.cols != x.cols || bias.rows != weight.rows || out.cols != x.cols) {
+    throw Error("ERR_GRAPH", "Cross layers '" + weight.name + "' don't fit an input of " +
+                                 std::to_string(x.cols) + " columns.");
+  }
+  return {weight.rows, x.cols, weight.ld};
+}
+
 CrossNetwork::CrossNetwork(const OpContext& context, const Tensor* x, const Parameter* weight,
                            const Parameter* bias, Tensor* out)
     : CpuOp(context),
@@ -12,13 +20,8 @@ CrossNetwork::CrossNetwork(const OpContext& context, const Tensor* x, const Para
       weight_(weight),
       bias_(bias),
       out_(out),
-      shape_{weight->rows, x->cols, weight->ld},
+      shape_(cross_shape(*x, *weight, *bias, *out)),
       shares_(context, {weight, bias}) {
-  if (weight->cols != x->cols || bias->cols != x->cols || bias->rows != weight->rows ||
-      out->cols != x->cols) {
-    throw Error("ERR_GRAPH", "Cross layers '" + weight->name + "' don't fit an input of " +
-                                 std::to_string(x->cols) + " columns.");
-  }
   scales_ = AlignedBuffer<float>(static_cast<size_t>(context.max_batch * shape_.L));
   if (!context.training) return;
   bias_sums_ = AlignedBuffer<float>(static_cast<size_t>(shape_.L * shape_.ld));

@@ -25,6 +25,17 @@ uint64_t dropout_mask_avx512(uint64_t group, const DropoutKey& key);
 void dropout_apply_ref(float* to, const float* from, const uint64_t* masks, float scale, int64_t ld);
 void dropout_apply_avx512(float* to, const float* from, const uint64_t* masks, float scale, int64_t ld);
 
+// Throws ERR_GRAPH unless 0 < rate < 1 and both tensors are padded alike.
+void check_dropout(const Tensor& x, double rate, const Tensor& y);
+// rate * 2^32.
+uint32_t dropout_threshold(double rate);
+// 1 / (1 - rate).
+float dropout_scale(double rate);
+// What a layer adds to the step in the counter; steps stay below 2^48.
+uint64_t dropout_stream(uint64_t layer);
+// G, groups of 64 elements of a row.
+int64_t dropout_groups(const Tensor& x);
+
 class Dropout : public CpuOp {
  public:
   // `last_step` is the last step that drops; 0 for all.

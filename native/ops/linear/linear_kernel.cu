@@ -8,7 +8,7 @@
 //   mask_and_sum  the same blocks: dy masked, in place or rounded, and its partial column sums. 12*N bytes a
 //   row at most. round_rows    float32 to bfloat16, four elements a thread: 6 bytes an element.
 // Warps of a block take every eighth row; their sums are added in order: the same bits every time.
-#include "backend/cuda/quad.cuh"
+#include "backend/cuda/column_sums.cuh"
 #include "ops/linear/linear_kernel.h"
 
 namespace {
@@ -21,23 +21,11 @@ using pss::kLinearThreads;
 using pss::load4;
 using pss::masked;
 using pss::store4;
+using pss::store_column_sums;
 
 constexpr unsigned kFull = 0xffffffffu;
 constexpr int kWarps = kLinearThreads / 32;
-
-// Adds the warps' column sums in order and stores columns [column, n) of this block's row of `partials`.
-__device__ void store_column_sums(float* partials, int64_t ld, const float4& sum, int n) {
-  __shared__ float4 sums[kWarps][kLinearColumns / 4];
-  const int lane = threadIdx.x % 32;
-  __syncthreads();
-  sums[threadIdx.x / 32][lane] = sum;
-  __syncthreads();
-  if (threadIdx.x >= 32) return;
-  float4 total{};
-  for (int warp = 0; warp < kWarps; warp++) add4(total, sums[warp][lane]);
-  const int column = blockIdx.x * kLinearColumns + 4 * lane;
-  if (column < n) store4(partials + blockIdx.y * ld + column, total, n - column);
-}
+static_assert(kLinearColumns == pss::kSummedColumns, "a block's columns");
 
 template <typename Element>
 __device__ void dot_rows(const pss::DotRowsArguments& a) {
@@ -78,8 +66,8 @@ __device__ void outer_rows(const pss::OuterRowsArguments& a) {
     store4(static_cast<Element*>(a.dx) + b * a.x_ld + column, dx, a.K - column);
     add4(dx_sum, dx);
   }
-  store_column_sums(a.dw_partials, a.partials_ld, dw, a.K);
-  if (a.dx_sums) store_column_sums(a.dx_sums, a.partials_ld, dx_sum, a.K);
+  store_column_sums<kWarps>(a.dw_partials + blockIdx.y * a.partials_ld, dw, a.K);
+  if (a.dx_sums) store_column_sums<kWarps>(a.dx_sums + blockIdx.y * a.partials_ld, dx_sum, a.K);
   if (blockIdx.x != 0) return;
   __shared__ float sums[kWarps];
   if (threadIdx.x % 32 == 0) sums[warp] = db;
@@ -118,7 +106,7 @@ extern "C" __global__ void __launch_bounds__(kLinearThreads) mask_and_sum(const 
       add4(sum, dz);
     }
   }
-  store_column_sums(a.sums, a.sums_ld, sum, a.N);
+  store_column_sums<kWarps>(a.sums + blockIdx.y * a.sums_ld, sum, a.N);
 }
 
 extern "C" __global__ void __launch_bounds__(kLinearThreads) round_rows(const pss::RoundRowsArguments a) {

@@ -12,6 +12,9 @@
 
 namespace pss {
 
+// Throws ERR_GRAPH unless both are one number (a row).
+void check_logit_sum(const Parameter& bias, const Tensor& out);
+
 class LogitSum : public CpuOp {
  public:
   LogitSum(const OpContext& context, std::vector<const Tensor*> inputs, const Parameter* bias, Tensor* out);

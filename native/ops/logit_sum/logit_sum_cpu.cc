@@ -5,11 +5,15 @@
 
 namespace pss {
 
+void check_logit_sum(const Parameter& bias, const Tensor& out) {
+  if (out.cols != 1 || bias.cols != 1)
+    throw Error("ERR_GRAPH", "'" + out.name + "' must be one logit a row.");
+}
+
 LogitSum::LogitSum(const OpContext& context, std::vector<const Tensor*> inputs, const Parameter* bias,
                    Tensor* out)
     : CpuOp(context), inputs_(std::move(inputs)), bias_(bias), out_(out), shares_(context, {bias}) {
-  if (out->cols != 1 || bias->cols != 1)
-    throw Error("ERR_GRAPH", "'" + out->name + "' must be one logit a row.");
+  check_logit_sum(*bias, *out);
 }
 
 void LogitSum::forward_rows(const Batch&, int64_t first, int64_t last) {

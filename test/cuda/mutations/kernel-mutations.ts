@@ -59,7 +59,7 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
   {
     name: "the warps' column sums are added before all are there",
     kernels: 'linear_kernel',
-    file: 'ops/linear/linear_kernel.cu',
+    file: 'backend/cuda/column_sums.cuh',
     find: '  sums[threadIdx.x / 32][lane] = sum;\n  __syncthreads();\n',
     replace: '  sums[threadIdx.x / 32][lane] = sum;\n',
     caughtBy: 'bf16',

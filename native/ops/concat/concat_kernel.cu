@@ -1,0 +1,33 @@
+// Inputs side by side, and gradients back: see concat.h. A warp copies a part's row, four floats a lane where
+// the part begins and ends on whole quads. 8 bytes moved a float.
+#include "backend/cuda/quad.cuh"
+#include "ops/concat/concat_kernel.h"
+
+namespace {
+
+__device__ void copy_row(float* to, const float* from, const pss::ConcatPart& part) {
+  const int lane = threadIdx.x % 32;
+  if (part.quads) {
+    for (int i = 4 * lane; i < part.cols; i += 128) pss::store4(to + i, pss::load4(from + i), 4);
+  } else {
+    for (int i = lane; i < part.cols; i += 32) to[i] = from[i];
+  }
+}
+
+__device__ int row_of_warp() {
+  return blockIdx.x * (pss::kConcatThreads / 32) + threadIdx.x / 32;
+}
+
+}  // namespace
+
+extern "C" __global__ void __launch_bounds__(pss::kConcatThreads) concat_join(const pss::ConcatArguments a) {
+  const pss::ConcatPart part = a.parts[blockIdx.y];
+  const int64_t b = row_of_warp();
+  if (b < a.B) copy_row(a.whole + b * a.ld + part.first, part.value + b * part.ld, part);
+}
+
+extern "C" __global__ void __launch_bounds__(pss::kConcatThreads) concat_part(const pss::ConcatArguments a) {
+  const pss::ConcatPart part = a.parts[blockIdx.y];
+  const int64_t b = row_of_warp();
+  if (part.gradient && b < a.B) copy_row(part.gradient + b * part.ld, a.whole + b * a.ld + part.first, part);
+}
