@@ -37,7 +37,7 @@ const TYPESCRIPT = {
     'manifest',
     'arrow',
   ],
-  sweep: ['train', 'reader', 'run-log'],
+  sweep: ['train', 'reader', 'run-log', 'plot'],
   report: ['run-log', 'sweep', 'plot', 'format'],
   bench: ['reader', 'batch', 'addon', 'models', 'graph', 'manifest', 'random'],
   theory: ['addon', 'checkpoint', 'models', 'graph', 'manifest', 'random'],

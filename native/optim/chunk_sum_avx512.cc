@@ -6,21 +6,22 @@ namespace pss {
 
 namespace {
 
-// How many records ahead gradients are asked for. Their place is known, so the cache misses of several chunks
-// overlap.
-constexpr int64_t kAhead = 12;
+// How far ahead gradients are asked for, in records and, where that is further, in floats. Their place is
+// known, so the cache misses of several chunks overlap.
+constexpr int64_t kAhead = 12, kFloatsAhead = 1024;
 
 inline __mmask16 lanes(int64_t count) {
   return count >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << count) - 1);
 }
 
-template <typename T>
+// A chunk that starts within a line ends in one line more.
+template <bool kWithinLine, typename T>
 inline void ask(const T* first, int64_t length) {
   constexpr int64_t kLine = 64 / sizeof(T);
   for (int64_t s = 0; s < length; s += kLine) {
     _mm_prefetch(reinterpret_cast<const char*>(first + s), _MM_HINT_T0);
   }
-  _mm_prefetch(reinterpret_cast<const char*>(first + length - 1), _MM_HINT_T0);
+  if constexpr (kWithinLine) _mm_prefetch(reinterpret_cast<const char*>(first + length - 1), _MM_HINT_T0);
 }
 
 inline __m512 load(__mmask16 mask, const float* from) {
@@ -54,26 +55,42 @@ void sum_floats(float* scratch, const ChunkSum& sum) {
   }
 }
 
-template <typename T>
+// kLength: floats of every chunk, a multiple of a line's, which gradients then start at; or 0.
+template <int64_t kLength, typename T>
 void sum_chunks(float* scratch, const T* dslots, const ChunkSum& sum) {
+  const int64_t whole = kLength ? kLength : sum.length;
+  constexpr int64_t own_ahead = kLength ? kFloatsAhead / kLength : 0;
+  constexpr int64_t ahead = own_ahead > kAhead ? own_ahead : kAhead;
   for (int64_t i = 0; i < sum.count; i++) {
-    if (i + kAhead < sum.count_ahead) {
-      const ChunkRecord& later = sum.records[i + kAhead];
-      ask(dslots + later.source, sum.length);
-      const int64_t range = i + kAhead < sum.count ? 0 : sum.range_floats;
-      if (sum.memory) ask(sum.memory + range + (later.position & ~kShortChunk), sum.length);
+    if (i + ahead < sum.count_ahead) {
+      const ChunkRecord& later = sum.records[i + ahead];
+      ask<kLength == 0>(dslots + later.source, whole);
+      const int64_t range = i + ahead < sum.count ? 0 : sum.range_floats;
+      if (sum.memory) ask<true>(sum.memory + range + (later.position & ~kShortChunk), whole);
     }
     const ChunkRecord& record = sum.records[i];
-    const int64_t length = record.position & kShortChunk ? sum.last_length : sum.length;
-    add(scratch + (record.position & ~kShortChunk), dslots + record.source, length);
+    const bool is_short = kLength == 0 && record.position & kShortChunk;
+    add(scratch + (record.position & ~kShortChunk), dslots + record.source,
+        is_short ? sum.last_length : whole);
   }
+}
+
+template <typename T>
+void sum_chunks_of(float* scratch, const T* dslots, const ChunkSum& sum) {
+  const int64_t length = sum.last_length == sum.length ? sum.length : 0;
+  const auto run = length == 16    ? sum_chunks<16, T>
+                   : length == 32  ? sum_chunks<32, T>
+                   : length == 64  ? sum_chunks<64, T>
+                   : length == 128 ? sum_chunks<128, T>
+                                   : sum_chunks<0, T>;
+  run(scratch, dslots, sum);
 }
 
 }  // namespace
 
 void sum_chunks_avx512(float* scratch, const ChunkSum& sum) {
   if (sum.length == 1) return sum_floats(scratch, sum);
-  visit_rows(sum.dslots, 0, [&](const auto* dslots) { sum_chunks(scratch, dslots, sum); });
+  visit_rows(sum.dslots, 0, [&](const auto* dslots) { sum_chunks_of(scratch, dslots, sum); });
 }
 
 }  // namespace pss

@@ -25,6 +25,11 @@ constexpr int64_t kTasks = 512;
 // How far ahead in a range's list of records to ask for the line to be written: one line.
 constexpr int64_t kRecordsAhead = 8;
 
+// floor(start * reciprocal / 2^64)
+inline int64_t high_half(uint32_t start, uint64_t reciprocal) {
+  return static_cast<int64_t>((static_cast<unsigned __int128>(start) * reciprocal) >> 64);
+}
+
 int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
@@ -67,6 +72,12 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
   if (!dense) std::fill_n(scratch_.data(), scratch_.size(), kUntouched);
   places_ = AlignedBuffer<uint32_t>(threads * static_cast<size_t>(ranges_));
   range_ends_ = AlignedBuffer<uint32_t>(static_cast<size_t>(ranges_));
+  const bool short_last = a.chunks > 1 && a.D % a.Z != 0;
+  for (int64_t k = 0; k < a.T * a.chunks; k++) {
+    const int64_t t = k / a.chunks, c = k % a.chunks;
+    sample_chunks_.push_back(
+        {short_last && c + 1 == a.chunks ? kShortChunk : 0, static_cast<uint32_t>(t * a.D + c * a.Z)});
+  }
   records_ =
       AlignedBuffer<ChunkRecord>(static_cast<size_t>(max_batch * a.T * a.chunks * (straddles_ ? 2 : 1)));
 }
@@ -75,39 +86,41 @@ size_t ChunkUpdate::bytes() const {
   return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes();
 }
 
+template <ChunkUpdate::Chunks kChunks>
 void ChunkUpdate::count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const {
   std::fill_n(counts, ranges_, 0u);
   const int64_t row = addressing_.T * addressing_.chunks;
   const int64_t border = range_units_ - addressing_.Z;
   for (int64_t k = first * row; k < last * row; k++) {
-    const int64_t range = range_of(starts[k]);
+    const int64_t range = high_half(starts[k], range_reciprocal_);
     counts[range]++;
-    if (straddles_ && starts[k] - range * range_units_ > border) counts[range + 1]++;
+    if constexpr (kChunks == Chunks::kAnywhere) {
+      if (starts[k] - range * range_units_ > border) counts[range + 1]++;
+    }
   }
 }
 
-template <typename Number>
+template <ChunkUpdate::Chunks kChunks, typename Number>
 void ChunkUpdate::place_part(const uint32_t* starts, const Number* dslots, int64_t ld, int64_t first,
                              int64_t last, uint32_t* places) {
-  const int64_t T = addressing_.T, D = addressing_.D, Z = addressing_.Z, chunks = addressing_.chunks;
-  const int64_t border = range_units_ - Z;
-  const bool short_last = chunks > 1 && D % Z != 0;
+  const int64_t row = addressing_.T * addressing_.chunks, range_units = range_units_;
+  const int64_t unit = addressing_.unit, margin = margin_, border = range_units - addressing_.Z;
+  const uint64_t reciprocal = range_reciprocal_;
+  const ChunkRecord* chunks = sample_chunks_.data();
   ChunkRecord* records = records_.data();
-  starts += first * T * chunks;
-  for (int64_t b = first; b < last; b++) {
-    for (int64_t t = 0; t < T; t++) {
-      for (int64_t c = 0; c < chunks; c++) {
-        const uint32_t start = *starts++;
-        const int64_t source = b * ld + t * D + c * Z;
-        const int64_t range = range_of(start), inside = start - range * range_units_;
-        const uint32_t mark = short_last && c + 1 == chunks ? kShortChunk : 0;
-        const uint32_t payload =
-            Z == 1 ? std::bit_cast<uint32_t>(to_float(dslots[source])) : static_cast<uint32_t>(source);
-        const int64_t position = inside * addressing_.unit + margin_;
-        __builtin_prefetch(records + places[range] + kRecordsAhead, 1);
-        records[places[range]++] = {static_cast<uint32_t>(position) | mark, payload};
-        if (straddles_ && inside > border) {
-          records[places[range + 1]++] = {static_cast<uint32_t>(position - range_floats_) | mark, payload};
+  starts += first * row;
+  for (int64_t b = first; b < last; b++, starts += row) {
+    for (int64_t k = 0; k < row; k++) {
+      const uint32_t start = starts[k], source = static_cast<uint32_t>(b * ld) + chunks[k].source;
+      const int64_t range = high_half(start, reciprocal), inside = start - range * range_units;
+      const auto position = static_cast<uint32_t>(inside * unit + margin) | chunks[k].position;
+      const uint32_t payload =
+          kChunks == Chunks::kFloats ? std::bit_cast<uint32_t>(to_float(dslots[source])) : source;
+      __builtin_prefetch(records + places[range] + kRecordsAhead, 1);
+      records[places[range]++] = {position, payload};
+      if constexpr (kChunks == Chunks::kAnywhere) {
+        if (inside > border) {
+          records[places[range + 1]++] = {position - static_cast<uint32_t>(range_floats_), payload};
         }
       }
     }
@@ -116,10 +129,17 @@ void ChunkUpdate::place_part(const uint32_t* starts, const Number* dslots, int64
 
 // A stable counting sort: the parts are as many as there are threads, which doesn't show in the result.
 void ChunkUpdate::sort_records(const uint32_t* starts, const Matrix& dslots, int64_t B) {
+  if (straddles_) return sort_records_of<Chunks::kAnywhere>(starts, dslots, B);
+  if (addressing_.Z == 1) return sort_records_of<Chunks::kFloats>(starts, dslots, B);
+  sort_records_of<Chunks::kInRange>(starts, dslots, B);
+}
+
+template <ChunkUpdate::Chunks kChunks>
+void ChunkUpdate::sort_records_of(const uint32_t* starts, const Matrix& dslots, int64_t B) {
   const int64_t parts = team_->threads();
   const auto places = [&](int64_t part) { return places_.data() + part * ranges_; };
   team_->run(parts, [&](int64_t part) {
-    count_part(starts, B * part / parts, B * (part + 1) / parts, places(part));
+    count_part<kChunks>(starts, B * part / parts, B * (part + 1) / parts, places(part));
   });
   uint32_t total = 0;
   for (int64_t range = 0; range < ranges_; range++) {
@@ -130,7 +150,7 @@ void ChunkUpdate::sort_records(const uint32_t* starts, const Matrix& dslots, int
   }
   team_->run(parts, [&](int64_t part) {
     visit_rows(dslots, 0, [&](const auto* data) {
-      place_part(starts, data, dslots.ld, B * part / parts, B * (part + 1) / parts, places(part));
+      place_part<kChunks>(starts, data, dslots.ld, B * part / parts, B * (part + 1) / parts, places(part));
     });
   });
 }

@@ -16,6 +16,8 @@
 // adam's moments decay under dense and rest under sparse ("lazy Adam").
 #pragma once
 
+#include <vector>
+
 #include "backend/cpu/thread_team.h"
 #include "base/aligned_buffer.h"
 #include "ops/embedding/addressing.h"
@@ -43,9 +45,15 @@ class ChunkUpdate {
     float* state0;
     float* state1;
   };
+  // What a record holds and whether a chunk can cross the border of two ranges are known before the loops
+  // over all chunks, where a test of each chunk's place would often be guessed wrong.
+  enum class Chunks { kInRange, kAnywhere, kFloats };
   void sort_records(const uint32_t* starts, const Matrix& dslots, int64_t B);
+  template <Chunks kChunks>
+  void sort_records_of(const uint32_t* starts, const Matrix& dslots, int64_t B);
+  template <Chunks kChunks>
   void count_part(const uint32_t* starts, int64_t first, int64_t last, uint32_t* counts) const;
-  template <typename Number>
+  template <Chunks kChunks, typename Number>
   void place_part(const uint32_t* starts, const Number* dslots, int64_t ld, int64_t first, int64_t last,
                   uint32_t* places);
   void update_range(int64_t range, const Target& target, const Matrix& dslots, const UpdateScalars& scalars);
@@ -56,9 +64,6 @@ class ChunkUpdate {
                      const UpdateScalars& scalars) const;
   // Of the first float of a range.
   Target target_at(const Target& target, int64_t offset) const;
-  int64_t range_of(uint32_t start) const {
-    return static_cast<int64_t>((static_cast<unsigned __int128>(start) * range_reciprocal_) >> 64);
-  }
 
   const ThreadTeam* team_;
   Isa isa_;
@@ -73,9 +78,10 @@ class ChunkUpdate {
   uint64_t range_reciprocal_;  // floor(2^64 / range_units) + 1: a product replaces the division of a start
   int64_t margin_;             // scratch floats before and behind a range, where parts of straddlers go
   int64_t scratch_stride_;
-  AlignedBuffer<float> scratch_;        // [threads, scratch_stride]
-  AlignedBuffer<uint32_t> places_;      // [threads, ranges]
-  AlignedBuffer<uint32_t> range_ends_;  // [ranges]: the end of each range's records
+  AlignedBuffer<float> scratch_;            // [threads, scratch_stride]
+  std::vector<ChunkRecord> sample_chunks_;  // of a sample, in order: the mark of a short one, and its source
+  AlignedBuffer<uint32_t> places_;          // [threads, ranges]
+  AlignedBuffer<uint32_t> range_ends_;      // [ranges]: the end of each range's records
   AlignedBuffer<ChunkRecord> records_;
 };
 

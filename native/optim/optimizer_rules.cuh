@@ -56,8 +56,8 @@ __device__ void update_quad(float* weights, const float4& g, float* state0, floa
 }
 
 template <typename Rule>
-__device__ void update_one(float* weights, float g, float* state0, float* state1, int64_t i,
-                           float l2, const OptimizerConstants& k, const StepControl& c) {
+__device__ void update_one(float* weights, float g, float* state0, float* state1, int64_t i, float l2,
+                           const OptimizerConstants& k, const StepControl& c) {
   float w = weights[i], s0 = 0, s1 = 0;
   if (Rule::kStates > 0) s0 = state0[i];
   if (Rule::kStates > 1) s1 = state1[i];

@@ -1,21 +1,25 @@
 import { freemem } from 'node:os';
-import type { Addon, OptimizerSpec } from '../addon/addon-types.ts';
-import { parseConfig } from '../config/config.ts';
+import type { Addon, NativeEngine } from '../addon/addon-types.ts';
 import { PssError } from '../errors.ts';
-import { GraphBuilder } from '../graph/graph-builder.ts';
-import type { EmbeddingAttributes, GraphSpec } from '../graph/graph-spec.ts';
-import { planEmbedding } from '../models/embedding-plan.ts';
+import type { GraphSpec } from '../graph/graph-spec.ts';
+import { type BenchRow, measuredFigures } from './bench-row.ts';
 import type { EmbeddingCase } from './embedding-cases.ts';
-import { gatedSamples, median, type Peak } from './gated-samples.ts';
-import type { BenchRow } from './step.ts';
+import {
+  BATCH_SIZE,
+  createEngine,
+  DIM,
+  hasSparseGradient,
+  type PlannedEmbedding,
+  planCase,
+  type Roofline,
+  rooflineOf,
+} from './embedding-engine.ts';
+import { alternatingSamples, median, type Peak, type Samples, type Subject } from './gated-samples.ts';
 import { uniformBatch } from './synthetic-batch.ts';
 
-/** Table 2 of the paper: lookups a batch, floats of an embedding. */
-const BATCH_SIZE = 10_240;
-const DIM = 128;
 /** Different batches, more of them than caches hold, so that M isn't looked up at the same places again and again. */
 const BATCHES = 16;
-/** Largest share of the free memory that one case's M may take. */
+/** Largest share of the free memory that the arrays timed together, or one that is timed alone, may take. */
 const MEMORY_SHARE = 0.5;
 
 export const PASSES = ['forward', 'backward-dense', 'backward-sparse'] as const;
@@ -38,165 +42,158 @@ export interface SkippedCase {
   readonly reason: string;
 }
 
+/** A case with one way of summing the gradient. */
+interface Variant {
+  readonly embeddingCase: EmbeddingCase;
+  readonly gradient: 'dense' | 'sparse';
+  readonly planned: PlannedEmbedding;
+}
+
+/** A case as it will be timed. */
+interface Entry {
+  readonly variants: readonly Variant[];
+  /** Instead of variants. */
+  readonly skipped?: SkippedCase;
+}
+
+/** Milliseconds of each node's passes, by name. */
+type Timings = Readonly<Record<string, number>>;
+
 /**
- * Times lookup and update of one table, alone: 10,240 uniformly drawn ids, D = 128.
- * The roofline of a pass is the time its chunks take at random places of an array of |M| floats when their addresses are known.
+ * Times lookup and update of one table, alone: 10,240 uniformly drawn ids, D = 128. Cases are sampled in turn, as many of them together as
+ * memory holds. The roofline of a pass is the time its chunks take at random places of an array of |M| floats when their addresses are known.
  * @param samples how many accepted samples each median is taken of
+ * @returns for each case, in order, its rows, or why it was left out
  */
-export async function benchEmbedding(
+export async function* benchEmbedding(
   addon: Addon,
-  embeddingCase: EmbeddingCase,
+  cases: readonly EmbeddingCase[],
   peak: Peak,
   samples: number,
-): Promise<EmbeddingRow[] | SkippedCase> {
-  let sizes: ReturnType<typeof planFor>;
+): AsyncGenerator<EmbeddingRow[] | SkippedCase> {
+  const limit = MEMORY_SHARE * freemem();
+  const waiting = cases.map((embeddingCase) => entryOf(embeddingCase, limit));
+  while (waiting.length > 0) {
+    let count = 1;
+    while (count < waiting.length && bytesOf(waiting.slice(0, count + 1)) <= limit) count++;
+    const group = waiting.splice(0, count);
+    const variants = group.flatMap((entry) => entry.variants);
+    // One case alone may have room for one of its two arrays only.
+    const rounds = bytesOf(group) <= limit ? [variants] : variants.map((variant) => [variant]);
+    const rows = new Map<Variant, EmbeddingRow[]>();
+    for (const round of rounds) {
+      for (const [variant, own] of await timeTogether(addon, round, peak, samples)) rows.set(variant, own);
+    }
+    yield* group.map(
+      (entry) => entry.skipped ?? entry.variants.flatMap((variant) => rows.get(variant) ?? []),
+    );
+  }
+}
+
+function entryOf(embeddingCase: EmbeddingCase, limit: number): Entry {
+  const variant = (gradient: Variant['gradient']): Variant => ({
+    embeddingCase,
+    gradient,
+    planned: planCase(embeddingCase, gradient),
+  });
+  const skip = (reason: string): Entry => ({ variants: [], skipped: { case: embeddingCase.name, reason } });
   try {
-    sizes = planFor(embeddingCase, 'auto');
+    const dense = variant('dense');
+    const bytes = dense.planned.plan.floats * 4;
+    if (bytes > limit) {
+      const [taken, free] = [bytes, limit / MEMORY_SHARE].map((each) => (each / 2 ** 30).toFixed(1));
+      return skip(`M takes ${taken} GiB, more than half of the ${free} GiB that are free`);
+    }
+    return { variants: hasSparseGradient(dense.planned) ? [dense, variant('sparse')] : [dense] };
   } catch (error) {
     if (!(error instanceof PssError)) throw error;
-    return { case: embeddingCase.name, reason: error.message };
+    return skip(error.message);
   }
-  const bytes = sizes.plan.floats * 4;
-  if (bytes > MEMORY_SHARE * freemem()) {
-    return {
-      case: embeddingCase.name,
-      reason: `M takes ${gibibytes(bytes)} GiB, more than half of the ${gibibytes(freemem())} GiB that are free`,
-    };
-  }
-  const roofline = rooflineOf(addon, graphFor(sizes), peak);
-  if (!sizes.hasSparse) return timePasses(addon, embeddingCase, 'dense', peak, samples, roofline);
-  const dense = await timePasses(addon, embeddingCase, 'dense', peak, samples, roofline);
-  const sparse = await timePasses(addon, embeddingCase, 'sparse', peak, samples, roofline);
-  return [...dense, ...sparse.filter(({ pass }) => pass !== 'forward')];
 }
 
-/** Milliseconds of each pass at the least. */
-interface Roofline {
-  readonly forwardMs: number;
-  readonly backwardMs: number;
+function bytesOf(entries: readonly Entry[]): number {
+  return entries
+    .flatMap(({ variants }) => variants)
+    .reduce((sum, { planned }) => sum + planned.plan.floats * 4, 0);
 }
 
-/** The time that all chunks of a batch take at random places, and, where every lookup reads all of M, its multiply-adds. */
-function rooflineOf(addon: Addon, graph: GraphSpec, peak: Peak): Roofline {
-  let [forwardMs, backwardMs] = [0, 0];
-  for (const node of graph.nodes) {
-    if (node.op === 'embedding') {
-      const { dim, chunkSize, memorySize } = node.attributes as unknown as EmbeddingAttributes;
-      const chunks = BATCH_SIZE * Math.ceil(dim / chunkSize);
-      const rates = addon.chunkProbe(peak.threads, memorySize, chunkSize, chunks);
-      forwardMs += (chunks * rates.gatherNs) / 1e6;
-      backwardMs += (chunks * rates.updateNs) / 1e6;
-    } else if (node.op === 'sketch') {
-      const [k = 0, dim = 0] = graph.parameters[node.parameters[0] as number]?.shape ?? [];
-      const productMs = (2 * BATCH_SIZE * k * dim) / peak.gflops / 1e6;
-      forwardMs += productMs;
-      backwardMs += productMs;
-    }
-  }
-  return { forwardMs, backwardMs };
-}
-
-function gibibytes(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1);
-}
-
-function planFor({ rows, settings }: EmbeddingCase, gradient: 'auto' | 'dense' | 'sparse') {
-  const config = parseConfig(
-    `data: { train: none, eval: none, batchSize: ${BATCH_SIZE} }
-embedding: { kind: robe, dim: ${DIM}, gradient: ${gradient} }
-model: { kind: dlrm, bottomMlp: [${DIM}], topMlp: [1] }
-optimizer: { kind: sgd, learningRate: 0.01 }
-`,
-    'bench embedding',
-    settings,
-  );
-  const plan = planEmbedding(config, {
-    numDense: 1,
-    numTables: 1,
-    ids: 'vocab',
-    tableSizes: [rows],
-  });
-  const { sketch } = config.embedding;
-  const hasSparse = sketch === undefined || sketch === 'sparse';
-  return { plan, config, hasSparse, optimizer: config.optimizer as OptimizerSpec };
-}
-
-/** Ids → embedding → one weight a component → logit: the least there can be around a lookup that learns. */
-function graphFor({ plan }: ReturnType<typeof planFor>): GraphSpec {
-  const graph = new GraphBuilder(1, 1);
-  const slots = plan.build(graph, graph.sparseInput());
-  // The one slot [B, 1, D] read as [B, D].
-  const flat = { ...slots, shape: [DIM] };
-  const init = { kind: 'normal', std: 0.01 } as const;
-  return graph.build(graph.linear('sum', flat, 1, 'none', { weight: init, bias: init }));
-}
-
-async function timePasses(
+async function timeTogether(
   addon: Addon,
-  embeddingCase: EmbeddingCase,
-  gradient: 'dense' | 'sparse',
+  variants: readonly Variant[],
   peak: Peak,
   samples: number,
-  roofline: Roofline,
-): Promise<EmbeddingRow[]> {
-  const planned = planFor(embeddingCase, gradient);
-  const graph = graphFor(planned);
-  const engine = new addon.Engine(graph, {
-    batchSize: BATCH_SIZE,
-    threads: peak.threads,
-    seed: 1,
-    optimizer: planned.optimizer,
-    isa: 'auto',
-    training: true,
-    precision: 'f32',
-  });
+): Promise<Map<Variant, EmbeddingRow[]>> {
+  const rooflines = variants.map(({ planned }) => rooflineOf(addon, planned, peak));
+  const engines = variants.map(({ planned }) => createEngine(addon, planned, peak));
   try {
-    const batches = Array.from({ length: BATCHES }, (_, i) =>
-      uniformBatch(BATCH_SIZE, embeddingCase.rows, i + 1),
+    const subjects = variants.map(({ embeddingCase }, i) =>
+      subjectOf(engines[i] as NativeEngine, embeddingCase.rows),
     );
-    const learningRate = Float64Array.of(0.01);
-    let calls = 0;
-    const work = async () => {
-      const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
-      await engine.train(batch, BATCH_SIZE, calls, learningRate);
-    };
-    for (let i = 0; i < BATCHES; i++) await work();
-    await engine.takeTimings();
-    const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
-    const { kind, chunkSize } = planned.config.embedding;
-    const memorySize = planned.plan.floats;
-    const row = (pass: EmbeddingRow['pass'], parts: RegExp, rooflineMs: number): EmbeddingRow => {
-      const medianMs = median(taken.accepted.map(({ details }) => sumParts(details, parts)));
-      return {
-        bench: 'embedding',
-        case: embeddingCase.name,
-        device: 'cpu',
-        precision: 'f32',
-        threads: peak.threads,
-        kind,
-        rows: embeddingCase.rows,
-        memorySize,
-        compression: (embeddingCase.rows * DIM) / memorySize,
-        chunkSize,
-        pass,
-        gradient,
-        medianMs,
-        samplesPerSecond: (BATCH_SIZE * 1000) / medianMs,
-        rooflineMs,
-        rooflineFraction: rooflineMs / medianMs,
-        peak: median(taken.accepted.map((sample) => sample.peak)),
-        samples: taken.accepted.length,
-        rejected: taken.rejected,
-        parts: {},
-      };
-    };
-    return [
-      row('forward', /^embedding.*\.forward$/, roofline.forwardMs),
-      row(`backward-${gradient}`, backwardParts(graph), roofline.backwardMs),
-    ];
+    const taken = await alternatingSamples(addon, peak, samples, subjects);
+    return new Map(
+      variants.map((variant, i) => [
+        variant,
+        rowsOf(variant, taken[i] as Samples<Timings>, rooflines[i] as Roofline, peak),
+      ]),
+    );
   } finally {
-    await engine.dispose();
+    for (const engine of engines) await engine.dispose();
   }
+}
+
+/** One training step on a batch of its own, and before it one that brings M back to where a run of steps keeps it. */
+function subjectOf(engine: NativeEngine, rows: number): Subject<Timings> {
+  const batches = Array.from({ length: BATCHES }, (_, i) => uniformBatch(BATCH_SIZE, rows, i + 1));
+  const learningRate = Float64Array.of(0.01);
+  let calls = 0;
+  const work = async () => {
+    const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
+    await engine.train(batch, BATCH_SIZE, calls, learningRate);
+  };
+  return {
+    prepare: async () => {
+      await work();
+      await engine.takeTimings();
+    },
+    work,
+    inspect: () => engine.takeTimings(),
+  };
+}
+
+/** The passes of a variant; forward is told of the dense one alone, where it is the same. */
+function rowsOf(
+  { embeddingCase, gradient, planned }: Variant,
+  taken: Samples<Timings>,
+  roofline: Roofline,
+  peak: Peak,
+): EmbeddingRow[] {
+  const memorySize = planned.plan.floats;
+  const { kind, chunkSize } = planned.config.embedding;
+  const row = (pass: EmbeddingRow['pass'], parts: RegExp, rooflineMs: number): EmbeddingRow => ({
+    bench: 'embedding',
+    case: embeddingCase.name,
+    device: 'cpu',
+    precision: 'f32',
+    threads: peak.threads,
+    kind,
+    rows: embeddingCase.rows,
+    memorySize,
+    compression: (embeddingCase.rows * DIM) / memorySize,
+    chunkSize,
+    pass,
+    gradient,
+    ...measuredFigures(
+      taken,
+      median(taken.accepted.map(({ details }) => sumParts(details, parts))),
+      rooflineMs,
+      BATCH_SIZE,
+    ),
+    parts: {},
+  });
+  const backward = row(`backward-${gradient}`, backwardParts(planned.graph), roofline.backwardMs);
+  return gradient === 'sparse'
+    ? [backward]
+    : [row('forward', /^embedding.*\.forward$/, roofline.forwardMs), backward];
 }
 
 /** Timings of all nodes that make the embedding, backward, and of the update; where it has layers of its own, their gradients and update. */
@@ -207,7 +204,7 @@ function backwardParts(graph: GraphSpec): RegExp {
     : /^embedding.*\.backward$|^update\.embedding$/;
 }
 
-function sumParts(timings: Readonly<Record<string, number>>, parts: RegExp): number {
+function sumParts(timings: Timings, parts: RegExp): number {
   return Object.entries(timings)
     .filter(([part]) => parts.test(part))
     .reduce((sum, [, milliseconds]) => sum + milliseconds, 0);

@@ -39,36 +39,72 @@ export function measurePeak(addon: Addon, threads: number, precision: Peak['prec
   return { gflops: Math.max(...rates), threads, precision };
 }
 
+/** What is timed. */
+export interface Subject<Details> {
+  /** Runs right before each sample, untimed: where others ran in between, it brings back what they drove out of the caches. */
+  readonly prepare?: () => Promise<void>;
+  /** What one sample does. */
+  readonly work: () => Promise<void>;
+  /** Called after each sample, outside its time. */
+  readonly inspect: () => Promise<Details>;
+}
+
 /**
  * Times `work` until `count` samples were taken while the machine was quiet: a probe right before and right after must both reach 86% of
  * the peak. Shared machines are busy in bursts, and ungated timings are wrong by several times.
- * @param work what one sample does
- * @param inspect called after each sample, outside its time
  */
 export async function gatedSamples<Details>(
   addon: Addon,
   peak: Peak,
   count: number,
-  work: () => Promise<void>,
-  inspect: () => Promise<Details>,
+  subject: Subject<Details>,
 ): Promise<Samples<Details>> {
-  const accepted: Sample<Details>[] = [];
-  const tries = count * MOST_TRIES;
+  const [samples] = await alternatingSamples(addon, peak, count, [subject]);
+  return samples as Samples<Details>;
+}
+
+/**
+ * Times several subjects in turn, a sample of each in every round, so that whatever a machine's speed does in the course of minutes it does
+ * to all of them alike. Samples count as in `gatedSamples`.
+ */
+export async function alternatingSamples<Details>(
+  addon: Addon,
+  peak: Peak,
+  count: number,
+  subjects: readonly Subject<Details>[],
+): Promise<Samples<Details>[]> {
+  const taken = subjects.map((subject) => ({ subject, accepted: [] as Sample<Details>[], tried: 0 }));
+  for (let round = 0; round < count * MOST_TRIES; round++) {
+    for (const each of taken) {
+      if (each.accepted.length === count) continue;
+      each.tried++;
+      const sample = await takeSample(addon, peak, each.subject);
+      if (sample) each.accepted.push(sample);
+    }
+  }
+  return taken.map(({ accepted, tried }) => ({
+    accepted: accepted.sort((a, b) => a.milliseconds - b.milliseconds),
+    rejected: tried - accepted.length,
+  }));
+}
+
+/** Undefined when the machine was busy. */
+async function takeSample<Details>(
+  addon: Addon,
+  peak: Peak,
+  { prepare, work, inspect }: Subject<Details>,
+): Promise<Sample<Details> | undefined> {
   const probe = () =>
     peak.gpu === undefined ? addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision) : peak.gflops;
-  let tried = 0;
-  for (; accepted.length < count && tried < tries; tried++) {
-    const before = probe();
-    const start = performance.now();
-    await work();
-    const elapsed = performance.now() - start;
-    const after = probe();
-    const details = await inspect();
-    if (Math.min(before, after) < GATE * peak.gflops) continue;
-    accepted.push({ milliseconds: elapsed, peak: Math.max(before, after), details });
-  }
-  accepted.sort((a, b) => a.milliseconds - b.milliseconds);
-  return { accepted, rejected: tried - accepted.length };
+  await prepare?.();
+  const before = probe();
+  const start = performance.now();
+  await work();
+  const milliseconds = performance.now() - start;
+  const after = probe();
+  const details = await inspect();
+  if (Math.min(before, after) < GATE * peak.gflops) return undefined;
+  return { milliseconds, peak: Math.max(before, after), details };
 }
 
 /** The middle of `values`; NaN when there are none. */

@@ -3,8 +3,8 @@ import { BatchStream } from '../batch/batch-stream.ts';
 import { SHUFFLE_WINDOW_ROWS, type Shuffle } from '../batch/epoch-plan.ts';
 import { allocateRows, type Rows } from '../batch/window-buffer.ts';
 import type { Dataset } from '../reader/dataset.ts';
+import { type BenchRow, measuredFigures } from './bench-row.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
-import type { BenchRow } from './step.ts';
 
 export const SHUFFLES = ['none', 'batches', 'rows'] as const satisfies readonly Shuffle[];
 
@@ -51,7 +51,7 @@ export async function benchReader(
     await stream.close();
   };
   await work();
-  const taken = await gatedSamples(addon, peak, samples, work, async () => undefined);
+  const taken = await gatedSamples(addon, peak, samples, { work, inspect: async () => undefined });
   const passMs = median(taken.accepted.map(({ milliseconds }) => milliseconds));
   const medianMs = (passMs * BATCH_SIZE) / dataset.rows;
   const rooflineMs = copyMs(numDense, numTables) * (BATCH_SIZE / COPY_ROWS);
@@ -62,13 +62,7 @@ export async function benchReader(
     precision: 'f32',
     threads: 1,
     memorySize: 0,
-    medianMs,
-    samplesPerSecond: (BATCH_SIZE * 1000) / medianMs,
-    rooflineMs,
-    rooflineFraction: rooflineMs / medianMs,
-    peak: median(taken.accepted.map((sample) => sample.peak)),
-    samples: taken.accepted.length,
-    rejected: taken.rejected,
+    ...measuredFigures(taken, medianMs, rooflineMs, BATCH_SIZE),
     parts: {},
   };
 }

@@ -1,33 +1,9 @@
 import type { Addon, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import { type BenchRow, measuredFigures } from './bench-row.ts';
 import type { BenchCase } from './cases.ts';
 import { flopsPerSample } from './flops.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
 import { syntheticBatch } from './synthetic-batch.ts';
-
-/** One row of a benchmark: one JSON object of `--json`. */
-export interface BenchRow {
-  readonly bench: 'step' | 'inference';
-  readonly case: string;
-  /** The kind of model, where one is timed. */
-  readonly model?: string;
-  readonly device: 'cpu' | 'cuda';
-  readonly precision: string;
-  readonly threads: number;
-  readonly memorySize: number;
-  readonly gradient: string;
-  readonly medianMs: number;
-  readonly samplesPerSecond: number;
-  /** Milliseconds the step's floating-point operations take at `peak`. */
-  readonly rooflineMs: number;
-  /** rooflineMs / medianMs. */
-  readonly rooflineFraction: number;
-  /** GFLOP/s of multiply-adds of this precision beside the samples, their median; on a GPU, its published rate. */
-  readonly peak: number;
-  readonly samples: number;
-  readonly rejected: number;
-  /** Milliseconds of each part of a step, in the median sample. */
-  readonly parts: Readonly<Record<string, number>>;
-}
 
 /** Different batches, so that M isn't looked up at the same places again and again. */
 const BATCHES = 4;
@@ -72,12 +48,11 @@ export async function benchStep(
     };
     for (let i = 0; i < BATCHES; i++) await work();
     await engine.takeTimings();
-    const taken = await gatedSamples(addon, peak, samples, work, () => engine.takeTimings());
+    const taken = await gatedSamples(addon, peak, samples, { work, inspect: () => engine.takeTimings() });
     const middle = taken.accepted[taken.accepted.length >> 1];
     const medianMs = (middle?.milliseconds ?? Number.NaN) / steps;
+    const flops = flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize;
     const peakRate = median(taken.accepted.map((sample) => sample.peak));
-    const rooflineMs =
-      (flopsPerSample(model.graph, training ? 'train' : 'inference') * batchSize) / peakRate / 1e6;
     return {
       bench,
       case: benchmark.name,
@@ -87,13 +62,7 @@ export async function benchStep(
       threads: peak.threads,
       memorySize: Number(embedding?.['memorySize']),
       gradient: String(embedding?.['gradient']),
-      medianMs,
-      samplesPerSecond: (batchSize * 1000) / medianMs,
-      rooflineMs,
-      rooflineFraction: rooflineMs / medianMs,
-      peak: peakRate,
-      samples: taken.accepted.length,
-      rejected: taken.rejected,
+      ...measuredFigures(taken, medianMs, flops / peakRate / 1e6, batchSize),
       parts: sumParts(middle?.details ?? {}, steps),
     };
   } finally {

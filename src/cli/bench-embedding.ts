@@ -45,8 +45,8 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
     output.result(
       `${table.padEnd(22)} |M|         forward           backward dense    backward sparse   crossover`,
     );
-    for (const embeddingCase of embeddingCases(table, options.rows)) {
-      const measured = await benchEmbedding(addon, embeddingCase, peak, options.samples);
+    const cases = embeddingCases(table, options.rows);
+    for await (const measured of benchEmbedding(addon, cases, peak, options.samples)) {
       if ('reason' in measured) {
         printSkipped(output, measured);
         continue;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../errors.ts';
+import { drawSvg } from '../plot/render-plot.ts';
 import {
   compressionCells,
   listCells,
@@ -10,6 +11,7 @@ import {
   toText,
 } from '../sweep/format-table.ts';
 import { loadSweep, type SweepPlan } from '../sweep/plan-sweep.ts';
+import { qualityPlot } from '../sweep/quality-plot.ts';
 import { runSweep, writeSweepFile } from '../sweep/run-sweep.ts';
 import { storeTable } from '../sweep/stored-table.ts';
 import { buildTable, type SweepOutcome } from '../sweep/sweep-table.ts';
@@ -105,6 +107,8 @@ async function report(
   await storeTable(folder, { name: plan.name, axes: plan.axes, rows });
   await writeSweepFile(folder, 'table.csv', toCsv(plan, rows));
   await writeSweepFile(folder, 'runs.jsonl', toJsonLines(outcomes));
+  const plot = qualityPlot(rows, plan.name);
+  if (plot) await writeSweepFile(folder, 'quality.svg', `${await drawSvg(plot)}\n`);
   for (const line of toText(list)) output.result(line);
   output.result(`Tables and runs are in ${folder}`);
 }

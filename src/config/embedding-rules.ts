@@ -63,7 +63,7 @@ export function embeddingProblems(embedding: EmbeddingConfig): Problem[] {
 }
 
 /** Keys that one kind alone has. */
-const OWN_KEYS = {
+export const OWN_KEYS = {
   perTable: 'hash',
   operation: 'qr',
   memories: 'qr',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import { type Config, parseConfig } from '../config/config.ts';
+import { OWN_KEYS } from '../config/embedding-rules.ts';
 import { readSource } from '../config/source.ts';
 import { UsageError } from '../errors.ts';
 import { axisKey, COMPRESSION_AXIS, parseSweepGroup, type SweepGroup } from './sweep-schema.ts';
@@ -84,14 +85,39 @@ function readBase(base: string, file: string): { text: string; file: string } {
   return { text: readText(path), file: path };
 }
 
-/** One combination for each run; the axis written last changes fastest. */
-function combinations({ axes }: SweepGroup, file: string): PlannedValue[][] {
+/** One combination for each run but for those left out; the axis written last changes fastest. */
+function combinations({ axes, except = [] }: SweepGroup, file: string): PlannedValue[][] {
   let all: PlannedValue[][] = [[]];
   for (const [axis, values] of Object.entries(axes)) {
     const own = axisValues(axis, values, file).map((value) => ({ ...value, axis }));
     all = all.flatMap((before) => own.map((value) => [...before, value]));
   }
-  return all;
+  const left = except.map((group) => exceptedLabels(group, all, file));
+  const isLeftOut = (combination: PlannedValue[]) =>
+    left.some((labels) => combination.every(({ axis, label }) => labels[axis]?.includes(label) ?? true));
+  const kept = all.filter((combination) => !isLeftOut(combination));
+  if (kept.length > 0) return kept;
+  throw new UsageError('ERR_CONFIG', `${file}: sweep.except leaves no run; leave out less.`);
+}
+
+/** The labels that a group of `sweep.except` names on each of its axes. */
+function exceptedLabels(
+  group: NonNullable<SweepGroup['except']>[number],
+  all: readonly PlannedValue[][],
+  file: string,
+): Readonly<Record<string, readonly string[]>> {
+  const labelsOf = (axis: string, values: (typeof group)[string]) => {
+    const known = all.flatMap((combination) => combination.flatMap((v) => (v.axis === axis ? v.label : [])));
+    return [values].flat().map((value) => {
+      const label = axis === COMPRESSION_AXIS ? compressionValue(value, file).label : String(value);
+      if (known.includes(label)) return label;
+      throw new UsageError(
+        'ERR_CONFIG',
+        `${file}: sweep.except names ${axis} ${label}, which is on no axis; correct it or leave it out.`,
+      );
+    });
+  };
+  return Object.fromEntries(Object.entries(group).map(([axis, values]) => [axis, labelsOf(axis, values)]));
 }
 
 /** Full tables take away what other axes say of compressed ones, so that axis is laid on last. */
@@ -111,7 +137,15 @@ function axisValues(axis: string, values: SweepGroup['axes'][string], file: stri
 
 function compressionValue(value: string | number | boolean, file: string): AxisValue {
   if (value === ORIGINAL || value === 1) {
-    const gone = ['compression', 'memorySize', 'chunkSize', 'hash', 'aligned'];
+    const gone = [
+      'compression',
+      'memorySize',
+      'chunkSize',
+      'hash',
+      'aligned',
+      'minRows',
+      ...Object.keys(OWN_KEYS),
+    ];
     return {
       label: ORIGINAL,
       sets: ['embedding.kind=full', ...gone.map((key) => `embedding.${key}=null`)],

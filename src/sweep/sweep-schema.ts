@@ -20,6 +20,15 @@ const sweepSchema = z.strictObject({
       error: 'must be a list of values, or names with the keys each of them sets',
     }),
   ),
+  /** Combinations that aren't run: those that have, on all axes that one of these names, one of the values it lists. */
+  except: z
+    .array(
+      z.record(
+        z.string(),
+        z.union([scalar, z.array(scalar).min(1)], { error: 'must be a value or a list of values' }),
+      ),
+    )
+    .optional(),
 });
 
 /** A sweep as its file describes it. */

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { loadAddon } from '../../src/addon/load.ts';
 import { benchCase } from '../../src/bench/cases.ts';
 import { benchEmbedding, PASSES } from '../../src/bench/embedding.ts';
-import { EMBEDDING_TABLES, embeddingCases } from '../../src/bench/embedding-cases.ts';
+import { EMBEDDING_TABLES, type EmbeddingCase, embeddingCases } from '../../src/bench/embedding-cases.ts';
+import { alternatingSamples } from '../../src/bench/gated-samples.ts';
 import { benchStep } from '../../src/bench/step.ts';
 import { runPss } from '../helpers/run-pss.ts';
 
@@ -14,8 +15,10 @@ const addon = { ...loadAddon(), fmaProbe: () => 100 };
 const PEAK = { gflops: 100, threads: 2, precision: 'f32' } as const;
 
 test('times the passes of every embedding case', async () => {
-  for (const embeddingCase of EMBEDDING_TABLES.flatMap((table) => embeddingCases(table, [20_000]))) {
-    const rows = await benchEmbedding(addon, embeddingCase, PEAK, 1);
+  const cases = EMBEDDING_TABLES.flatMap((table) => embeddingCases(table, [20_000]));
+  let i = 0;
+  for await (const rows of benchEmbedding(addon, cases, PEAK, 1)) {
+    const embeddingCase = cases[i++] as EmbeddingCase;
     // Mixed dimensions can't be smaller than one float a row.
     if ('reason' in rows) {
       assert.match(rows.reason, /too few for kind md/);
@@ -26,18 +29,48 @@ test('times the passes of every embedding case', async () => {
       /achlioptas|gaussian/.test(embeddingCase.name) ? PASSES.slice(0, 2) : PASSES,
     );
     for (const row of rows) {
+      assert.is(row.case, embeddingCase.name);
       assert.is(row.samples, 1);
       assert.ok(row.medianMs > 0 && row.rooflineMs > 0, row.case);
       assert.is(row.rooflineFraction, row.rooflineMs / row.medianMs);
     }
   }
+  assert.is(i, cases.length);
+});
+
+test('samples what is compared in turn, and each as often as was asked for', async () => {
+  const order: string[] = [];
+  const subject = (name: string) => ({
+    prepare: async () => void order.push(`prepare ${name}`),
+    work: async () => void order.push(name),
+    inspect: async () => name,
+  });
+  const taken = await alternatingSamples(addon, PEAK, 2, [subject('a'), subject('b')]);
+  const round = ['prepare a', 'a', 'prepare b', 'b'];
+  assert.equal(order, [...round, ...round]);
+  assert.equal(
+    taken.map(({ accepted }) => accepted.map(({ details }) => details)),
+    [
+      ['a', 'a'],
+      ['b', 'b'],
+    ],
+  );
+});
+
+test('turns down samples beside a slow probe, and ends all the same', async () => {
+  const busy = { ...addon, fmaProbe: () => 50 };
+  const subject = { work: async () => {}, inspect: async () => undefined };
+  const [taken] = await alternatingSamples(busy, PEAK, 3, [subject]);
+  assert.is(taken?.accepted.length, 0);
+  assert.is(taken?.rejected, 24);
 });
 
 test('leaves out what no memory holds, and says so', async () => {
   const [huge] = embeddingCases('compression', [2 ** 32]);
   if (!huge) throw new Error('no case');
-  const skipped = await benchEmbedding(addon, huge, PEAK, 1);
-  assert.match('reason' in skipped ? skipped.reason : '', /M takes 204\.8 GiB/);
+  for await (const skipped of benchEmbedding(addon, [huge], PEAK, 1)) {
+    assert.match('reason' in skipped ? skipped.reason : '', /M takes 204\.8 GiB/);
+  }
 });
 
 test('random chunks take longer where no cache holds the array', () => {

@@ -95,6 +95,27 @@ test('one is another name of the original, and named groups set several keys', (
   assert.is(plan.target, 0.8);
 });
 
+test('combinations named by except are left out, and keys of one kind are not in the way of the original', () => {
+  const plan = planOf(`
+  axes:
+    setup:
+      pairs: { embedding: { kind: qr, operation: sum, chunkSize: null } }
+      mixed: { embedding: { kind: md, chunkSize: null } }
+    compression: [original, 2, 10, 100]
+  except:
+    - { setup: mixed, compression: [10, 100] }
+    - { compression: 2, setup: pairs }`);
+  assert.equal(
+    plan.runs.map(({ name }) => name),
+    [
+      'setup-pairs,compression-original',
+      'setup-pairs,compression-10x',
+      'setup-pairs,compression-100x',
+      'setup-mixed,compression-2x',
+    ],
+  );
+});
+
 test('a base is found beside the sweep, whose own keys are laid over it', () => {
   mkdirSync(join(folder, 'below'));
   writeFileSync(join(folder, 'base.yaml'), BASE);
@@ -120,6 +141,11 @@ test('mistakes are told by file, place and the nearest right name', () => {
   refuses('{ axes: {} }', /sweep\.axes is empty/);
   refuses('{ axes: { seed: 3 } }', /sweep\.axes\.seed.* must be a list of values/);
   refuses('{ axes: { compression: [0.5] } }', /sweep\.axes\.compression has 0\.5; give numbers above 1/);
+  refuses(
+    '{ axes: { seed: [1] }, except: [{ seed: 2 }] }',
+    /sweep\.except names seed 2, which is on no axis/,
+  );
+  refuses('{ axes: { seed: [1] }, except: [{ seed: 1 }] }', /sweep\.except leaves no run/);
   refuses('{ axes: { kind: [robi] } }', /run kind-robi: the sweep: embedding\.kind/);
   refuses('{ axes: { data.batchsize: [8] } }', /did you mean data\.batchSize\?/);
   refuses('{ target: 2, axes: { seed: [1] } }', /sweep\.target/);
@@ -127,9 +153,11 @@ test('mistakes are told by file, place and the nearest right name', () => {
   assert.throws(() => loadSweep(join(folder, 'none.yaml')), /can't read this sweep/);
 });
 
-test('the sweeps of the paper’s experiments are right', () => {
-  const paper = join(repositoryRoot, 'configs', 'paper');
-  const runs = readdirSync(paper).map((name) => [name, loadSweep(join(paper, name)).runs.length]);
+test('the sweeps of the experiments are right', () => {
+  const runs = ['paper', 'experiments'].flatMap((group) => {
+    const sweeps = join(repositoryRoot, 'configs', group);
+    return readdirSync(sweeps).map((name) => [name, loadSweep(join(sweeps, name)).runs.length]);
+  });
   assert.is(Object.fromEntries(runs)['table-3.yaml'], 15);
   for (const [name, count] of runs) assert.ok((count as number) > 1, String(name));
 });

@@ -9,6 +9,7 @@ import {
   toText,
 } from '../../src/sweep/format-table.ts';
 import type { PlannedRun, SweepPlan } from '../../src/sweep/plan-sweep.ts';
+import { qualityPlot } from '../../src/sweep/quality-plot.ts';
 import { epochsToTarget, median, type RunResult } from '../../src/sweep/run-result.ts';
 import { buildTable, type SweepOutcome } from '../../src/sweep/sweep-table.ts';
 import { testConfig } from '../helpers/configs.ts';
@@ -135,6 +136,29 @@ test('medians and targets of single runs', () => {
   const { result } = outcome({}, [0.6, 0.7]);
   assert.is(epochsToTarget(result as RunResult, 0.65), 1);
   assert.is(epochsToTarget(result as RunResult, 0.75), null);
+});
+
+test('the plot has a point for each compression and line, with the spread of its seeds, and the original across', () => {
+  const outcomes = ['original', '10x', '100x'].flatMap((compression) =>
+    ['robe', 'hash'].flatMap((kind) =>
+      [0.7, 0.72].map((auc, i) => outcome({ kind, compression, seed: String(i) }, [auc])),
+    ),
+  );
+  const rows = buildTable(plan(['kind', 'compression', 'seed'], 0.65), outcomes);
+  const { layer } = qualityPlot(rows, 'kinds') as { layer: { data: { values: Record<string, number>[] } }[] };
+  const [originals, lines] = layer.map(({ data }) => data.values);
+  assert.is(originals?.length, 2);
+  assert.equal(
+    lines?.map(({ series, compression }) => [series, compression]),
+    [
+      ['robe', 10],
+      ['hash', 10],
+      ['robe', 100],
+      ['hash', 100],
+    ],
+  );
+  assert.ok(Math.abs((lines?.[0]?.['high'] ?? 0) - 0.71 - Math.SQRT2 / 100) < 1e-12);
+  assert.is(qualityPlot(rows.slice(0, 4), 'one size'), undefined);
 });
 
 test.run();

@@ -169,6 +169,13 @@ void place_shared(Addressing& a, const std::vector<int64_t>& full_tables) {
   a.reciprocal = ~uint64_t{0} / a.range + 1;
 }
 
+// So that a vector of eight can be loaded at every entry of a list that repeats with every sample.
+template <typename T>
+void repeat_first(std::vector<T>& list) {
+  const size_t length = list.size();
+  for (size_t i = 0; length > 0 && i < 7; i++) list.push_back(list[i]);
+}
+
 void starts_full(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last, const Addressing& a) {
   for (int64_t b = first; b < last; b++) {
     for (int64_t t = 0; t < a.T; t++) {
@@ -242,6 +249,9 @@ Addressing make_addressing(const AddressingSpec& spec) {
   for (int64_t t = 0; t < a.T; t++) {
     a.table_keys.push_back(mix64_table_key(a.hash_seed, a.column(t)));
   }
+  repeat_first(a.table_keys);
+  repeat_first(a.bases);
+  repeat_first(a.ranges);
   return a;
 }
 

@@ -73,12 +73,13 @@ struct Addressing {
   uint64_t range;                    // number of different hashed starts; 0 where nothing is hashed by it
   std::vector<int64_t> table_sizes;  // E_t; empty when ids are raw 32-bit hashes
   std::vector<int64_t> row_offsets;  // rows of earlier tables; empty without table sizes
-  std::vector<uint64_t> table_keys;  // mix64's key of each table
+  std::vector<uint64_t> table_keys;  // mix64's key of each table, the first seven of the list once more
   uint64_t reciprocal;               // apd10: floor(2^64 / range) + 1, so that a product replaces mod range
   int64_t id_columns;                // ids of a sample
   std::vector<int32_t> columns;      // the id column of each table; empty when table t reads column t of all
   std::vector<uint32_t> bases;       // [T, chunks]: where the array of each hashed chunk starts, and
-  std::vector<uint64_t> ranges;      // [T, chunks]: its rows; both empty where one array serves all
+  std::vector<uint64_t> ranges;      // [T, chunks]: its rows; both empty where one array serves all, and
+                                     // with the first seven of the list once more behind its end
   std::vector<NumberedChunk> numbered;
 
   int64_t chunk_length(int64_t c) const { return c + 1 < chunks ? Z : D - c * Z; }

@@ -31,13 +31,32 @@ void gather_floats(float* out, const float* memory, const uint32_t* starts, int6
   }
 }
 
+// Whole chunks whose length is known when compiling: no loop within one, no tail.
+template <int64_t Z>
+void gather_chunks(float* out, const float* memory, const uint32_t* starts, int64_t chunks, int64_t unit) {
+  for (int64_t c = 0; c < chunks; c++, out += Z) {
+    const float* chunk = memory + int64_t{starts[c]} * unit;
+    for (int64_t s = 0; s < Z; s += 16) _mm512_storeu_ps(out + s, _mm512_loadu_ps(chunk + s));
+  }
+}
+
 }  // namespace
 
 void gather_sample_avx512(float* out, int64_t ld, const float* memory, const uint32_t* starts,
                           const Addressing& addressing) {
   const int64_t T = addressing.T, D = addressing.D, Z = addressing.Z, chunks = addressing.chunks;
   const int64_t unit = addressing.unit, last_length = D - (chunks - 1) * Z;
+  const auto gather_whole = last_length < Z ? nullptr
+                            : Z == 16       ? gather_chunks<16>
+                            : Z == 32       ? gather_chunks<32>
+                            : Z == 64       ? gather_chunks<64>
+                            : Z == 128      ? gather_chunks<128>
+                                            : nullptr;
   for (int64_t t = 0; t < T; t++, out += ld, starts += chunks) {
+    if (gather_whole) {
+      gather_whole(out, memory, starts, chunks, unit);
+      continue;
+    }
     if (Z == 1) {
       gather_floats(out, memory, starts, D);
       continue;
