@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/precision.h"
+
 namespace pss {
 
 struct Bf16 {
@@ -26,6 +28,11 @@ inline Bf16 to_bf16(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   if (value != value) return {static_cast<uint16_t>(bits >> 16 | 0x40)};
   return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
+}
+
+// x as a product of this format sees it.
+inline float rounded(float x, Precision precision) {
+  return precision == Precision::kBf16 ? to_float(to_bf16(x)) : x;
 }
 
 // A value as the type on the left holds it.

@@ -14,9 +14,11 @@ namespace {
 struct Simd {
   using Floats = __m256;
   using Words = __m256i;
-  static constexpr int kLanes = 8;
+  using Mask = __m256i;
+  static constexpr int kLanes = 8, kRegisters = 16;
   static constexpr int kVectors = 2;
   static constexpr int kRows = 6, kRowsBf16 = 4;
+  static constexpr bool kHasBf16 = false;
 
   static Floats zero() { return _mm256_setzero_ps(); }
   static Floats set(float value) { return _mm256_set1_ps(value); }
@@ -30,7 +32,29 @@ struct Simd {
     const __m256i words = pairs(value, value);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(words));
   }
+  static Mask mask(int64_t count) {
+    const auto lanes = static_cast<int>(count > 8 ? 8 : count < 0 ? 0 : count);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static Floats load(Mask mask, const float* from) { return _mm256_maskload_ps(from, mask); }
+  static void store(Mask mask, float* to, Floats value) { _mm256_maskstore_ps(to, mask, value); }
+  static Mask bits(uint64_t lanes) {
+    const __m256i own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(static_cast<int32_t>(lanes)), own), own);
+  }
+  static Floats where(Mask mask, Floats a) { return _mm256_and_ps(_mm256_castsi256_ps(mask), a); }
   static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+  static Floats subtract(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+  static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
+  static Floats to_integer(Floats a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  static Floats times_power(Floats a, Floats n) {
+    const __m256i exponent =
+        _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_max_ps(n, set(-127))), _mm256_set1_epi32(127));
+    return multiply(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+  }
   static Floats multiply(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
   static Floats relu(Floats a) { return _mm256_max_ps(a, zero()); }
@@ -51,6 +75,21 @@ struct Simd {
   }
   static Words set_word(uint32_t value) { return _mm256_set1_epi32(static_cast<int32_t>(value)); }
   static Words as_words(Floats value) { return _mm256_castps_si256(value); }
+  static Floats as_floats(Words value) { return _mm256_castsi256_ps(value); }
+
+  static Words lane_numbers() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
+  static Words add_words(Words a, Words b) { return _mm256_add_epi32(a, b); }
+  static Words exclusive_or(Words a, Words b) { return _mm256_xor_si256(a, b); }
+  static void multiply_words(Words a, uint32_t factor, Words& low, Words& high) {
+    const __m256i f = _mm256_set1_epi64x(factor);
+    const __m256i even = _mm256_mul_epu32(a, f), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), f);
+    low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+    high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  }
+  static uint32_t at_least(Words a, uint32_t bound) {
+    const __m256i larger = _mm256_cmpeq_epi32(_mm256_max_epu32(a, set_word(bound)), a);
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(larger)));
+  }
 
   static Floats round(Floats value) {
     const __m256i bits = as_words(value);
@@ -71,6 +110,7 @@ struct Simd {
     // packus works within halves of the register: put its quarters in order.
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8);
   }
+  static Words interleave(Floats low, Floats high) { return join(round(low), round(high)); }
   static Floats accumulate(float, Floats c, Words a, Words b) {
     return _mm256_fmadd_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), c);
   }

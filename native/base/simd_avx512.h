@@ -16,13 +16,16 @@ namespace {
 struct Simd {
   using Floats = __m512;
   using Words = __m512i;
-  static constexpr int kLanes = 16;
+  using Mask = __mmask16;
+  static constexpr int kLanes = 16, kRegisters = 32;
   // Accumulators of a product's tile, rows by vectors: with the operands they fill the 32 registers.
   static constexpr int kVectors = 4;
 #ifdef __AVX512BF16__
   static constexpr int kRows = 6, kRowsBf16 = 6;
+  static constexpr bool kHasBf16 = true;
 #else
   static constexpr int kRows = 6, kRowsBf16 = 4;
+  static constexpr bool kHasBf16 = false;
 #endif
 
   static Floats zero() { return _mm512_setzero_ps(); }
@@ -36,7 +39,28 @@ struct Simd {
   static void store(Bf16* to, Floats value) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow(value));
   }
+  // The first `count` lanes: none below 1, all from kLanes on. Others load as zeros and aren't stored.
+  static Mask mask(int64_t count) {
+    return count >= 16 ? 0xFFFF : static_cast<Mask>(count > 0 ? (1u << count) - 1 : 0);
+  }
+  static Floats load(Mask mask, const float* from) { return _mm512_maskz_loadu_ps(mask, from); }
+  static void store(Mask mask, float* to, Floats value) { _mm512_mask_storeu_ps(to, mask, value); }
+  // The lanes whose bits are set, from the lowest on; what others hold becomes 0 in `where`.
+  static Mask bits(uint64_t lanes) { return static_cast<Mask>(lanes); }
+  static Floats where(Mask mask, Floats a) { return _mm512_maskz_mov_ps(mask, a); }
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+  static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+  static Floats divide(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+  static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+  static Floats to_integer(Floats a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  // a * 2^n for an integer n, 0 where that is below all normal numbers.
+  static Floats times_power(Floats a, Floats n) {
+    const __m512i exponent =
+        _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(n, set(-127))), _mm512_set1_epi32(127));
+    return multiply(a, _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23)));
+  }
   static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static Floats relu(Floats a) { return _mm512_max_ps(a, zero()); }
@@ -50,6 +74,22 @@ struct Simd {
   static void store_words(uint32_t* to, Words value) { _mm512_storeu_si512(to, value); }
   static Words set_word(uint32_t value) { return _mm512_set1_epi32(static_cast<int32_t>(value)); }
   static Words as_words(Floats value) { return _mm512_castps_si512(value); }
+  static Floats as_floats(Words value) { return _mm512_castsi512_ps(value); }
+
+  static Words lane_numbers() {
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+  static Words add_words(Words a, Words b) { return _mm512_add_epi32(a, b); }
+  static Words exclusive_or(Words a, Words b) { return _mm512_xor_si512(a, b); }
+  // Low and high halves of the lanes' products with `factor`.
+  static void multiply_words(Words a, uint32_t factor, Words& low, Words& high) {
+    const __m512i f = _mm512_set1_epi64(factor);
+    const __m512i even = _mm512_mul_epu32(a, f), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), f);
+    low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+    high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  }
+  // A bit for each lane that holds `bound` or more, unsigned.
+  static uint32_t at_least(Words a, uint32_t bound) { return _mm512_cmpge_epu32_mask(a, set_word(bound)); }
 
   // What bf16 holds of each value, as floats.
   static Floats round(Floats value) {
@@ -67,6 +107,17 @@ struct Simd {
     return (__m512i)_mm512_cvtne2ps_pbh(second, first);
 #else
     return _mm512_inserti64x4(_mm512_castsi256_si512(narrow(first)), narrow(second), 1);
+#endif
+  }
+  // Lane i is the pair (low[i], high[i]), rounded.
+  static Words interleave(Floats low, Floats high) {
+#ifdef __AVX512BF16__
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, halves);
+#else
+    return join(round(low), round(high));
 #endif
   }
   // c += a * b, of floats.

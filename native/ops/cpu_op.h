@@ -24,6 +24,12 @@ class ParameterUpdate {
   virtual void apply(const Parameter& parameter, int64_t first, int64_t count) const = 0;
 };
 
+// An op's kernels for an instruction set: of the reference, of AVX2, or of AVX-512.
+template <typename Kernels>
+const Kernels& choose_kernels(Isa isa, const Kernels& reference, const Kernels& avx2, const Kernels& avx512) {
+  return isa == Isa::kReference ? reference : isa == Isa::kAvx2 ? avx2 : avx512;
+}
+
 class CpuOp : public Op {
  public:
   explicit CpuOp(const OpContext& context) : context_(context) {}
@@ -52,10 +58,6 @@ class CpuOp : public Op {
   void backward(const Batch& batch) final;
 
  protected:
-  // For ops whose kernels are the reference and AVX-512.
-  bool wide() const { return context_.isa >= Isa::kAvx512; }
-  const char* wide_or_reference() const { return wide() ? "avx512" : "reference"; }
-
   OpContext context_;
 
  private:

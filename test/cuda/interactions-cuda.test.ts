@@ -26,7 +26,7 @@ for (const [F, D, rows] of [
 ] as const) {
   for (const one of interactionCases(F, D)) {
     const name = `${one.name}, F=${F} D=${D} B=${rows}: values and gradients are those of the float64 definition`;
-    testUnless(test, reason, name, () => checkInteraction(one, rows, seed, { device: 'cuda' }));
+    testUnless(test, reason, name, () => checkInteraction(one, rows, seed, [{ device: 'cuda' }]));
   }
 }
 
@@ -63,7 +63,7 @@ const LARGE: readonly InteractionCase[] = [
 ];
 for (const one of LARGE) {
   testUnless(test, reason, `${one.name}: values and gradients are those of the float64 definition`, () =>
-    checkInteraction(one, 14, seed, { device: 'cuda' }),
+    checkInteraction(one, 14, seed, [{ device: 'cuda' }]),
   );
 }
 

@@ -164,45 +164,56 @@ export function interactionBatch(one: InteractionCase, graph: GraphSpec, rows: n
   return { batch, dout: random.floats(rows * outputs) };
 }
 
-/** Compares one forward and backward pass with the float64 definition and its central differences. */
+/**
+ * Compares a forward and backward pass of each kind of engine with the float64 definition and its central differences.
+ * @param allowed of each tensor's largest value. Unless given: a few hundred roundings of 2^-24 each, of either sign, in sums whose terms
+ * are no larger than their largest results.
+ */
 export async function checkInteraction(
   one: InteractionCase,
   rows: number,
   seed: number,
-  options: Partial<EngineOptions>,
+  engines: readonly Partial<EngineOptions>[],
+  allowed = 2e-5,
 ): Promise<void> {
   const { graph, input } = interactionGraphOf(one);
   const { batch, dout } = interactionBatch(one, graph, rows, new SeededRandom(seed + rows));
-  const { trace, parameters } = await traced(graph, options, batch, dout);
-  const x = Float64Array.from(given(trace.values[input]));
-  const names = [...parameters.keys()].filter((name) => name.startsWith('op'));
-  const own = names.map((name) => Float64Array.from(given(parameters.get(name))));
+  const passes = await Promise.all(
+    engines.map(async (options) => ({
+      named: JSON.stringify(options),
+      ...(await traced(graph, options, batch, dout)),
+    })),
+  );
+  const first = passes[0] as Traced;
+  const x = Float64Array.from(given(first.trace.values[input]));
+  const names = [...first.parameters.keys()].filter((name) => name.startsWith('op'));
+  const own = names.map((name) => Float64Array.from(given(first.parameters.get(name))));
   const expected: number[] = [];
   const width = x.length / rows;
   for (let b = 0; b < rows; b++) {
     expected.push(...one.definition(x.subarray(b * width, (b + 1) * width), own));
   }
   const outputName = given(graph.tensors[graph.logits]).name;
-  // A few hundred roundings of 2^-24 each, of either sign, in sums whose terms are no larger than their largest results.
-  const allowed = 2e-5;
-  assert.ok(errorOf(given(trace.values[outputName]), expected) <= allowed, 'values');
   const f = () => score(one.definition, x, rows, own, dout);
-  const dx = given(trace.gradients[input]);
-  const picks = picked(dx.length, 10);
-  const slopes = differences(f, x, picks);
-  const error = errorOf(
-    picks.map((i) => dx[i] as number),
-    slopes,
-  );
-  assert.ok(error <= allowed, `gradient of ${input} ${error}`);
+  const compare = (what: string, places: readonly number[] | undefined, wanted: readonly number[]) => {
+    for (const { named, trace } of passes) {
+      const all = given(
+        what === outputName
+          ? trace.values[what]
+          : what === input
+            ? trace.gradients[what]
+            : trace.parameterGradients[what],
+      );
+      const error = errorOf(places ? places.map((i) => all[i] as number) : all, wanted);
+      assert.ok(error <= allowed, `${named}: ${what} ${error}`);
+    }
+  };
+  compare(outputName, undefined, expected);
+  const picks = picked(x.length, 10);
+  compare(input, picks, differences(f, x, picks));
   for (const p of picked(names.length, 6)) {
-    const gradient = given(trace.parameterGradients[names[p] as string]);
-    const places = picked(gradient.length, 3);
-    const wanted = differences(f, own[p] as Float64Array, places);
-    const off = errorOf(
-      places.map((i) => gradient[i] as number),
-      wanted,
-    );
-    assert.ok(off <= allowed, `gradient of ${names[p]} ${off}`);
+    const weights = own[p] as Float64Array;
+    const places = picked(weights.length, 3);
+    compare(names[p] as string, places, differences(f, weights, places));
   }
 }

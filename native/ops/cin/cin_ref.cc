@@ -4,7 +4,8 @@
 
 namespace pss {
 
-void cin_forward_ref(float* out, float* hidden, const float* slots, const CinShape& shape) {
+void cin_forward_ref(float* out, float* hidden, const float* slots, const CinShape& shape,
+                     Precision precision) {
   const int64_t F = shape.F, D = shape.D;
   const float* below = slots;
   for (const CinLayer& layer : shape.layers) {
@@ -15,7 +16,10 @@ void cin_forward_ref(float* out, float* hidden, const float* slots, const CinSha
       for (int64_t d = 0; d < D; d++) {
         float x = layer.bias[n];
         for (int64_t h = 0; h < layer.H; h++) {
-          for (int64_t m = 0; m < F; m++) x += weight[h * F + m] * (below[h * D + d] * slots[m * D + d]);
+          for (int64_t m = 0; m < F; m++) {
+            const float z = below[h * D + d] * slots[m * D + d];
+            x += rounded(weight[h * F + m], precision) * rounded(z, precision);
+          }
         }
         maps[n * D + d] = std::max(x, 0.0f);
         sum += maps[n * D + d];
@@ -27,7 +31,8 @@ void cin_forward_ref(float* out, float* hidden, const float* slots, const CinSha
 }
 
 void cin_backward_ref(float* dslots, const std::vector<CinGradients>& gradients, float* dhidden,
-                      const float* dout, const float* hidden, const float* slots, const CinShape& shape) {
+                      const float* dout, const float* hidden, const float* slots, const CinShape& shape,
+                      Precision precision) {
   const int64_t F = shape.F, D = shape.D;
   std::fill_n(dslots, F * D, 0.0f);
   std::fill_n(dhidden, shape.maps * D, 0.0f);
@@ -41,14 +46,16 @@ void cin_backward_ref(float* dslots, const std::vector<CinGradients>& gradients,
       for (int64_t d = 0; d < D; d++) {
         const int64_t at = (layer.hidden + n) * D + d;
         if (!(hidden[at] > 0)) continue;
-        const float dx = n < layer.on ? dhidden[at] : dout[layer.out + n - layer.on];
-        gradients[l].bias[n] += dx;
+        const float exact = n < layer.on ? dhidden[at] : dout[layer.out + n - layer.on];
+        gradients[l].bias[n] += exact;
+        const float dx = rounded(exact, precision);
         for (int64_t h = 0; h < layer.H; h++) {
           for (int64_t m = 0; m < F; m++) {
             const int64_t k = h * F + m;
-            dweight[k] += dx * (below[h * D + d] * slots[m * D + d]);
-            dbelow[h * D + d] += dx * weight[k] * slots[m * D + d];
-            dslots[m * D + d] += dx * weight[k] * below[h * D + d];
+            const float dz = dx * rounded(weight[k], precision);
+            dweight[k] += dx * rounded(below[h * D + d] * slots[m * D + d], precision);
+            dbelow[h * D + d] += dz * slots[m * D + d];
+            dslots[m * D + d] += dz * below[h * D + d];
           }
         }
       }

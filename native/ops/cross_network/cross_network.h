@@ -22,19 +22,16 @@ struct CrossShape {
 // Throws ERR_GRAPH unless weight and bias are [L, K] and the tensors [B, K].
 CrossShape cross_shape(const Tensor& x, const Parameter& weight, const Parameter& bias, const Tensor& out);
 
-// Rows of x and out are shape.ld apart, those of s (scales[B, L]) L.
-void cross_forward_ref(float* out, float* scales, const float* x, const float* weights, const float* biases,
-                       int64_t B, const CrossShape& shape);
-void cross_forward_avx512(float* out, float* scales, const float* x, const float* weights,
-                          const float* biases, int64_t B, const CrossShape& shape);
-// Adds to dweights and dbiases [L, ld]. bias_sums [L, ld]: row l is b_0 + ... + b_{l-1}. dx may be null;
-// `scratch` has ld floats.
-void cross_backward_ref(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
-                        const float* x, const float* weights, const float* bias_sums, float* scratch,
-                        int64_t B, const CrossShape& shape);
-void cross_backward_avx512(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
-                           const float* x, const float* weights, const float* bias_sums, float* scratch,
-                           int64_t B, const CrossShape& shape);
+// Rows of x and out are shape.ld apart, those of s (scales[B, L]) L. The backward adds to dweights and
+// dbiases [L, ld]; bias_sums [L, ld]: row l is b_0 + ... + b_{l-1}; dx may be null; `scratch` has ld floats.
+struct CrossKernels {
+  void (*forward)(float* out, float* scales, const float* x, const float* weights, const float* biases,
+                  int64_t B, const CrossShape& shape);
+  void (*backward)(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
+                   const float* x, const float* weights, const float* bias_sums, float* scratch, int64_t B,
+                   const CrossShape& shape);
+};
+extern const CrossKernels kCrossReference, kCrossAvx2, kCrossAvx512;
 
 class CrossNetwork : public CpuOp {
  public:
@@ -47,7 +44,7 @@ class CrossNetwork : public CpuOp {
     return stage == Stage::kWeightGradients ? shares_.tasks() : 0;
   }
   void run_task(Stage, int64_t B, int64_t task) override { shares_.run_task(B, task); }
-  const char* implementation() const override { return wide_or_reference(); }
+  const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
   const Tensor* x_;
@@ -55,6 +52,7 @@ class CrossNetwork : public CpuOp {
   const Parameter* bias_;
   Tensor* out_;
   CrossShape shape_;
+  const CrossKernels& kernels_;
   AlignedBuffer<float> scales_;     // [max_batch, L]
   AlignedBuffer<float> bias_sums_;  // [L, ld]
   AlignedBuffer<float> scratch_;    // [threads, ld]

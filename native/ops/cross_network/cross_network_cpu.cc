@@ -21,6 +21,7 @@ CrossNetwork::CrossNetwork(const OpContext& context, const Tensor* x, const Para
       bias_(bias),
       out_(out),
       shape_(cross_shape(*x, *weight, *bias, *out)),
+      kernels_(choose_kernels(context.isa, kCrossReference, kCrossAvx2, kCrossAvx512)),
       shares_(context, {weight, bias}) {
   scales_ = AlignedBuffer<float>(static_cast<size_t>(context.max_batch * shape_.L));
   if (!context.training) return;
@@ -39,19 +40,18 @@ void CrossNetwork::prepare_training(int64_t) {
 }
 
 void CrossNetwork::forward_rows(const Batch&, int64_t first, int64_t last) {
-  const auto kernel = wide() ? cross_forward_avx512 : cross_forward_ref;
   const int64_t at = first * shape_.ld;
-  kernel(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_->value,
-         last - first, shape_);
+  kernels_.forward(out_->value + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                   bias_->value, last - first, shape_);
 }
 
 void CrossNetwork::backward_rows(const Batch& batch, int64_t first, int64_t last) {
-  const auto kernel = wide() ? cross_backward_avx512 : cross_backward_ref;
   const int64_t at = first * shape_.ld;
   float* share = shares_.clear(batch.B, first);
-  kernel(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1), out_->gradient + at,
-         scales_.data() + first * shape_.L, x_->value + at, weight_->value, bias_sums_.data(),
-         scratch_.data() + ThreadTeam::current() * shape_.ld, last - first, shape_);
+  kernels_.backward(x_->gradient ? x_->gradient + at : nullptr, share, share + shares_.offset(1),
+                    out_->gradient + at, scales_.data() + first * shape_.L, x_->value + at, weight_->value,
+                    bias_sums_.data(), scratch_.data() + ThreadTeam::current() * shape_.ld, last - first,
+                    shape_);
 }
 
 }  // namespace pss

@@ -12,10 +12,8 @@ float dot(const float* a, const float* b, int64_t K) {
   return sum;
 }
 
-}  // namespace
-
-void cross_forward_ref(float* out, float* scales, const float* x, const float* weights, const float* biases,
-                       int64_t B, const CrossShape& shape) {
+void cross_forward(float* out, float* scales, const float* x, const float* weights, const float* biases,
+                   int64_t B, const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, out += ld, x += ld, scales += L) {
     std::copy_n(x, K, out);
@@ -26,9 +24,9 @@ void cross_forward_ref(float* out, float* scales, const float* x, const float* w
   }
 }
 
-void cross_backward_ref(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
-                        const float* x, const float* weights, const float* bias_sums, float* scratch,
-                        int64_t B, const CrossShape& shape) {
+void cross_backward(float* dx, float* dweights, float* dbiases, const float* dout, const float* scales,
+                    const float* x, const float* weights, const float* bias_sums, float* scratch, int64_t B,
+                    const CrossShape& shape) {
   const auto [L, K, ld] = shape;
   for (int64_t b = 0; b < B; b++, x += ld, dout += ld, scales += L) {
     float* g = scratch;
@@ -50,5 +48,9 @@ void cross_backward_ref(float* dx, float* dweights, float* dbiases, const float*
     dx += ld;
   }
 }
+
+}  // namespace
+
+const CrossKernels kCrossReference = {cross_forward, cross_backward};
 
 }  // namespace pss

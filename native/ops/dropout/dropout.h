@@ -18,12 +18,13 @@ struct DropoutKey {
   uint32_t threshold;  // rate * 2^32
 };
 
-// Which of 64 elements are kept, a bit each, lowest first; `group` counts from the batch's first element.
-uint64_t dropout_mask_ref(uint64_t group, const DropoutKey& key);
-uint64_t dropout_mask_avx512(uint64_t group, const DropoutKey& key);
-// to[i] = bit i of masks ? from[i] * scale : 0, for the `ld` floats of a row.
-void dropout_apply_ref(float* to, const float* from, const uint64_t* masks, float scale, int64_t ld);
-void dropout_apply_avx512(float* to, const float* from, const uint64_t* masks, float scale, int64_t ld);
+struct DropoutKernels {
+  // Which of 64 elements are kept, a bit each, lowest first; `group` counts from the batch's first element.
+  uint64_t (*mask)(uint64_t group, const DropoutKey& key);
+  // to[i] = bit i of masks ? from[i] * scale : 0, for the `ld` floats of a row.
+  void (*apply)(float* to, const float* from, const uint64_t* masks, float scale, int64_t ld);
+};
+extern const DropoutKernels kDropoutReference, kDropoutAvx2, kDropoutAvx512;
 
 // Throws ERR_GRAPH unless 0 < rate < 1 and both tensors are padded alike.
 void check_dropout(const Tensor& x, double rate, const Tensor& y);
@@ -43,7 +44,7 @@ class Dropout : public CpuOp {
           int64_t last_step, Tensor* y);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
-  const char* implementation() const override { return wide_or_reference(); }
+  const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
   bool drops(const Batch& batch) const {
@@ -51,6 +52,7 @@ class Dropout : public CpuOp {
   }
   const Tensor* x_;
   Tensor* y_;
+  const DropoutKernels& kernels_;
   DropoutKey key_;
   uint64_t layer_;
   int64_t last_step_;

@@ -32,6 +32,7 @@ Dropout::Dropout(const OpContext& context, const Tensor* x, double rate, uint64_
     : CpuOp(context),
       x_(x),
       y_(y),
+      kernels_(choose_kernels(context.isa, kDropoutReference, kDropoutAvx2, kDropoutAvx512)),
       key_{seed, 0, dropout_threshold(rate)},
       layer_(layer),
       last_step_(last_step),
@@ -48,14 +49,13 @@ void Dropout::forward_rows(const Batch& batch, int64_t first, int64_t last) {
     std::memcpy(y_->value + first * ld, x_->value + first * ld, bytes);
     return;
   }
-  const auto draw = wide() ? dropout_mask_avx512 : dropout_mask_ref;
-  const auto apply = wide() ? dropout_apply_avx512 : dropout_apply_ref;
   DropoutKey key = key_;
   key.stream = static_cast<uint64_t>(batch.step) + dropout_stream(layer_);
   for (int64_t b = first; b < last; b++) {
     uint64_t* masks = masks_.data() + b * groups_;
-    for (int64_t g = 0; g < groups_; g++) masks[g] = draw(static_cast<uint64_t>(b * groups_ + g), key);
-    apply(y_->value + b * ld, x_->value + b * ld, masks, scale_, ld);
+    for (int64_t g = 0; g < groups_; g++)
+      masks[g] = kernels_.mask(static_cast<uint64_t>(b * groups_ + g), key);
+    kernels_.apply(y_->value + b * ld, x_->value + b * ld, masks, scale_, ld);
   }
 }
 
@@ -67,9 +67,8 @@ void Dropout::backward_rows(const Batch& batch, int64_t first, int64_t last) {
     std::memcpy(x_->gradient + first * ld, y_->gradient + first * ld, bytes);
     return;
   }
-  const auto apply = wide() ? dropout_apply_avx512 : dropout_apply_ref;
   for (int64_t b = first; b < last; b++) {
-    apply(x_->gradient + b * ld, y_->gradient + b * ld, masks_.data() + b * groups_, scale_, ld);
+    kernels_.apply(x_->gradient + b * ld, y_->gradient + b * ld, masks_.data() + b * groups_, scale_, ld);
   }
 }
 

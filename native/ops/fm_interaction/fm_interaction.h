@@ -11,21 +11,23 @@
 namespace pss {
 
 // One sample; slots[F, D].
-float fm_forward_ref(const float* slots, int64_t F, int64_t D);
-float fm_forward_avx512(const float* slots, int64_t F, int64_t D);
-void fm_backward_ref(float* dslots, const float* slots, float dout, int64_t F, int64_t D);
-void fm_backward_avx512(float* dslots, const float* slots, float dout, int64_t F, int64_t D);
+struct FmKernels {
+  float (*forward)(const float* slots, int64_t F, int64_t D);
+  void (*backward)(float* dslots, const float* slots, float dout, int64_t F, int64_t D);
+};
+extern const FmKernels kFmReference, kFmAvx2, kFmAvx512;
 
 class FmInteraction : public CpuOp {
  public:
   FmInteraction(const OpContext& context, const Tensor* slots, Tensor* out);
   void forward_rows(const Batch& batch, int64_t first, int64_t last) override;
   void backward_rows(const Batch& batch, int64_t first, int64_t last) override;
-  const char* implementation() const override { return wide_or_reference(); }
+  const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
   const Tensor* slots_;
   Tensor* out_;
+  const FmKernels& kernels_;
   int64_t F_, D_;
 };
 

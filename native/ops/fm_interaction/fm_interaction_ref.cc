@@ -2,7 +2,9 @@
 
 namespace pss {
 
-float fm_forward_ref(const float* slots, int64_t F, int64_t D) {
+namespace {
+
+float fm_forward(const float* slots, int64_t F, int64_t D) {
   float out = 0;
   for (int64_t d = 0; d < D; d++) {
     float sum = 0, squares = 0;
@@ -15,12 +17,16 @@ float fm_forward_ref(const float* slots, int64_t F, int64_t D) {
   return out;
 }
 
-void fm_backward_ref(float* dslots, const float* slots, float dout, int64_t F, int64_t D) {
+void fm_backward(float* dslots, const float* slots, float dout, int64_t F, int64_t D) {
   for (int64_t d = 0; d < D; d++) {
     float sum = 0;
     for (int64_t f = 0; f < F; f++) sum += slots[f * D + d];
     for (int64_t f = 0; f < F; f++) dslots[f * D + d] = dout * (sum - slots[f * D + d]);
   }
 }
+
+}  // namespace
+
+const FmKernels kFmReference = {fm_forward, fm_backward};
 
 }  // namespace pss

@@ -2,14 +2,6 @@
 
 namespace pss {
 
-namespace {
-
-float rounded(float value, Precision precision) {
-  return precision == Precision::kBf16 ? to_float(to_bf16(value)) : value;
-}
-
-}  // namespace
-
 void linear_forward_ref(const Matrix& y, const Matrix& x, const float* weights, int64_t w_ld,
                         const float* bias, bool relu, Precision precision, int64_t first, int64_t last,
                         int64_t K, int64_t N) {

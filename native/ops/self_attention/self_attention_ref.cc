@@ -25,10 +25,8 @@ void softmax(float* row, int64_t n) {
   for (int64_t i = 0; i < n; i++) row[i] /= sum;
 }
 
-}  // namespace
-
-void attention_forward_ref(float* y, float* probabilities, const float* qkv, float*,
-                           const AttentionShape& shape) {
+void attention_forward(float* y, float* probabilities, const float* qkv, float*, const AttentionShape& shape,
+                       const BlockKernels&) {
   const int64_t F = shape.F, dim = shape.dim, A = shape.A();
   for (int64_t h = 0; h < shape.heads; h++) {
     for (int64_t f = 0; f < F; f++) {
@@ -46,8 +44,8 @@ void attention_forward_ref(float* y, float* probabilities, const float* qkv, flo
   for (int64_t i = 0; i < F * A; i++) y[i] = std::max(y[i], 0.0f);
 }
 
-void attention_backward_ref(float* dqkvr, const float* dy, const float* y, const float* probabilities,
-                            const float* qkv, float*, const AttentionShape& shape) {
+void attention_backward(float* dqkvr, const float* dy, const float* y, const float* probabilities,
+                        const float* qkv, float*, const AttentionShape& shape, const BlockKernels&) {
   const int64_t F = shape.F, dim = shape.dim, A = shape.A();
   const auto gradient = [&](int64_t part, int64_t f, int64_t h) {
     return dqkvr + (4 * f + part) * A + h * dim;
@@ -73,5 +71,9 @@ void attention_backward_ref(float* dqkvr, const float* dy, const float* y, const
     }
   }
 }
+
+}  // namespace
+
+const AttentionKernels kAttentionReference = {attention_forward, attention_backward};
 
 }  // namespace pss

@@ -25,16 +25,14 @@ struct SenetWeights {
 inline int64_t senet_scratch(const SenetShape& shape) {
   return 4 * shape.Fp + 2 * shape.Hp;
 }
-void senet_forward_ref(float* out, const float* slots, const SenetWeights& weights, float* scratch,
-                       const SenetShape& shape);
-void senet_forward_avx512(float* out, const float* slots, const SenetWeights& weights, float* scratch,
-                          const SenetShape& shape);
-// Adds to dfirst and dsecond, which are laid out as the weights.
-void senet_backward_ref(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
-                        const SenetWeights& weights, float* scratch, const SenetShape& shape);
-void senet_backward_avx512(float* dslots, float* dfirst, float* dsecond, const float* dout,
-                           const float* slots, const SenetWeights& weights, float* scratch,
-                           const SenetShape& shape);
+struct SenetKernels {
+  void (*forward)(float* out, const float* slots, const SenetWeights& weights, float* scratch,
+                  const SenetShape& shape);
+  // Adds to dfirst and dsecond, which are laid out as the weights.
+  void (*backward)(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
+                   const SenetWeights& weights, float* scratch, const SenetShape& shape);
+};
+extern const SenetKernels kSenetReference, kSenetAvx2, kSenetAvx512;
 
 // Throws ERR_GRAPH when weights, slots and output don't fit together.
 void check_senet(const Tensor& slots, const Parameter& first, const Parameter& second, const Tensor& out);
@@ -49,7 +47,7 @@ class Senet : public CpuOp {
     return stage == Stage::kWeightGradients ? shares_.tasks() : 0;
   }
   void run_task(Stage, int64_t B, int64_t task) override { shares_.run_task(B, task); }
-  const char* implementation() const override { return wide_or_reference(); }
+  const char* implementation() const override { return isa_name(context_.isa); }
 
  private:
   float* thread_scratch() { return scratch_.data() + ThreadTeam::current() * senet_scratch(shape_); }
@@ -59,6 +57,7 @@ class Senet : public CpuOp {
   const Parameter* second_;
   Tensor* out_;
   SenetShape shape_;
+  const SenetKernels& kernels_;
   AlignedBuffer<float> scratch_;  // [threads]
   BlockShares shares_;
 };

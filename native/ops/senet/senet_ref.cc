@@ -32,16 +32,14 @@ Parts excite(const float* slots, const SenetWeights& weights, float* scratch, co
   return parts;
 }
 
-}  // namespace
-
-void senet_forward_ref(float* out, const float* slots, const SenetWeights& weights, float* scratch,
-                       const SenetShape& shape) {
+void senet_forward(float* out, const float* slots, const SenetWeights& weights, float* scratch,
+                   const SenetShape& shape) {
   const Parts parts = excite(slots, weights, scratch, shape);
   for (int64_t i = 0; i < shape.F * shape.D; i++) out[i] = parts.s[i / shape.D] * slots[i];
 }
 
-void senet_backward_ref(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
-                        const SenetWeights& weights, float* scratch, const SenetShape& shape) {
+void senet_backward(float* dslots, float* dfirst, float* dsecond, const float* dout, const float* slots,
+                    const SenetWeights& weights, float* scratch, const SenetShape& shape) {
   const auto [F, D, H, Fp, Hp] = shape;
   const Parts parts = excite(slots, weights, scratch, shape);
   float* da = parts.a + Hp;
@@ -67,5 +65,9 @@ void senet_backward_ref(float* dslots, float* dfirst, float* dsecond, const floa
     }
   }
 }
+
+}  // namespace
+
+const SenetKernels kSenetReference = {senet_forward, senet_backward};
 
 }  // namespace pss

@@ -1,0 +1,10 @@
+// clang-format off: the kernels need a Simd before them
+#include "base/simd_avx512.h"
+#include "backend/cpu/block_gemm_simd.h"
+// clang-format on
+
+namespace pss {
+
+const BlockKernels kBlockAvx512Bf16 = kSimdBlock;
+
+}  // namespace pss

@@ -1,0 +1,8 @@
+#include "base/simd_avx512.h"
+#include "ops/cin/cin_simd.h"
+
+namespace pss {
+
+const CinFormats kCinAvx512Bf16 = kCinSimd;
+
+}  // namespace pss
