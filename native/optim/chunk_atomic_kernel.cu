@@ -61,7 +61,8 @@ extern "C" __global__ void __launch_bounds__(pss::kScatterThreads)
   update_touched<pss::Sgd>(a);
 }
 
-extern "C" __global__ void __launch_bounds__(pss::kScatterThreads)
+// Registers for six blocks of a multiprocessor: the compiler's own choice, for eight, spills.
+extern "C" __global__ void __launch_bounds__(pss::kScatterThreads, 6)
     touched_adagrad(const __grid_constant__ ScatterArguments a) {
   update_touched<pss::Adagrad>(a);
 }

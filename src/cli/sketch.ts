@@ -137,7 +137,7 @@ function sizesInFloats({ compression, memorySize }: SketchOptions, { rows, dim }
 function possibleMethods({ dim }: TableFile, memorySizes: readonly number[]): string[] {
   return METHODS.filter((name) => {
     const { unit, embedding } = parseMethod(name, dim);
-    return unit <= Math.min(...memorySizes) && (embedding['kind'] !== 'qr' || dim % 2 === 0);
+    return unit <= Math.min(...memorySizes) && (embedding['operation'] !== 'concat' || dim % 2 === 0);
   });
 }
 

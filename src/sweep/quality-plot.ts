@@ -66,7 +66,6 @@ export function qualityPlot(rows: readonly TableRow[], title: string): TopLevelS
             scale: { scheme: 'tableau10' },
             legend: { title: null },
           },
-          shape: { field: 'series', type: 'nominal', sort: series, legend: { title: null } },
         },
         layer: [
           {
@@ -75,7 +74,13 @@ export function qualityPlot(rows: readonly TableRow[], title: string): TopLevelS
               y: { ...encodeY, scale: { zero: false }, axis: { title: 'best AUC', format: '.3f' } },
             },
           },
-          { mark: { type: 'point', size: 36, filled: true }, encoding: { y: encodeY } },
+          {
+            mark: { type: 'point', size: 36, filled: true },
+            encoding: {
+              y: encodeY,
+              shape: { field: 'series', type: 'nominal', sort: series, legend: { title: null } },
+            },
+          },
           {
             mark: { type: 'rule', strokeWidth: 1 },
             encoding: { y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' } },

@@ -8,8 +8,11 @@ export interface Method {
   readonly embedding: Readonly<Record<string, string | number | boolean>>;
   /** Floats that |M| must be a multiple of. */
   readonly unit: number;
-  /** Whether each float of a lookup is one float of M, so that a least-squares M exists in closed form. */
-  readonly readsOne: boolean;
+  /**
+   * How the M whose table is nearest is found: `means` where each float of a lookup is one float of M, `solved` where it is a sum of
+   * several; undefined where it isn't asked for.
+   */
+  readonly nearest?: 'means' | 'solved';
 }
 
 interface MethodKind {
@@ -26,31 +29,34 @@ const KINDS: Readonly<Record<string, MethodKind>> = {
     parameter: 'number of non-zeros',
     method: (dim, nonZeros = 4) => jlt({ sketch: 'sparse', nonZeros }, nonZeros * dim),
   },
-  hash: { method: (dim) => ({ embedding: { kind: 'hash' }, unit: dim, readsOne: true }) },
+  hash: { method: (dim) => ({ embedding: { kind: 'hash' }, unit: dim, nearest: 'means' }) },
   robe: {
     parameter: 'chunk size',
     method: (dim, chunkSize = Math.min(dim, 32)) => ({
       embedding: { kind: 'robe', chunkSize },
       unit: 1,
-      readsOne: true,
+      nearest: 'means',
     }),
   },
-  hashednet: { method: () => ({ embedding: { kind: 'hashednet' }, unit: 1, readsOne: true }) },
+  hashednet: { method: () => ({ embedding: { kind: 'hashednet' }, unit: 1, nearest: 'means' }) },
   qr: {
-    method: () => ({ embedding: { kind: 'qr', operation: 'concat' }, unit: 1, readsOne: true }),
+    method: () => ({ embedding: { kind: 'qr', operation: 'concat' }, unit: 1, nearest: 'means' }),
+  },
+  sum: {
+    method: () => ({ embedding: { kind: 'qr', operation: 'sum' }, unit: 1, nearest: 'solved' }),
   },
   memories: {
     parameter: 'number of memories',
     method: (dim, memories = 2) => ({
       embedding: { kind: 'qr', operation: 'concat', memories },
       unit: dim,
-      readsOne: true,
+      nearest: 'means',
     }),
   },
 };
 
 function jlt(choice: Readonly<Record<string, string | number>>, unit: number): Omit<Method, 'name'> {
-  return { embedding: { kind: 'jlt', ...choice }, unit, readsOne: false };
+  return { embedding: { kind: 'jlt', ...choice }, unit };
 }
 
 /** Every method, with its own parameter's default. */

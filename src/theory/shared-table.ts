@@ -20,6 +20,10 @@ export interface SharedTableRequest {
   readonly blockRows: number;
 }
 
+/** Where conjugate gradients stop: the residual over the first one, near what lookups in float32 can tell; and the most steps. */
+const CONVERGED = 1e-6;
+const MOST_STEPS = 100;
+
 /**
  * The linear map A from M to a virtual n×d table, as the engine computes it when training: looking rows up is A·M, and the gradient that M gets
  * from gradients of rows is Aᵀ times them.
@@ -69,7 +73,7 @@ export class SharedTable {
   }
 
   /**
-   * The M whose table is nearest to E, where every float of a lookup is one float of M (`readsOne`): each float is the mean of the floats of E
+   * The M whose table is nearest to E, where every float of a lookup is one float of M: each float is the mean of the floats of E
    * that it stands for.
    * @param sketch Aᵀ·E
    */
@@ -81,6 +85,47 @@ export class SharedTable {
         return [name, sums.map((sum, i) => sum / Math.max(1, counts[i] as number))];
       }),
     );
+  }
+
+  /**
+   * The M whose table is nearest to E, for any method: AᵀA·M = Aᵀ·E by conjugate gradients from zero, which also settle on one M, the
+   * shortest, where several are as near (a constant may go from one of two summed tables to the other).
+   * @param sketch Aᵀ·E
+   */
+  async nearest(sketch: Memory): Promise<Memory> {
+    const memory = new Map([...sketch].map(([name, values]) => [name, new Float64Array(values.length)]));
+    const residual = new Map([...sketch].map(([name, values]) => [name, values.slice()]));
+    let direction: Memory = new Map([...sketch].map(([name, values]) => [name, values.slice()]));
+    let length = product(residual, residual);
+    const enough = length * CONVERGED ** 2;
+    for (let step = 0; step < MOST_STEPS && length > enough; step++) {
+      const image = await this.transposed(this.#rows(direction));
+      const along = length / product(direction, image);
+      addTo(memory, direction, along);
+      addTo(residual, image, -along);
+      const before = length;
+      length = product(residual, residual);
+      const kept = length / before;
+      direction = new Map(
+        [...residual].map(([name, values]) => {
+          const old = direction.get(name) as Float64Array;
+          return [name, values.map((value, i) => value + kept * (old[i] as number))];
+        }),
+      );
+    }
+    return memory;
+  }
+
+  /** A·M, block by block. */
+  async *#rows(memory: Memory) {
+    const { rows, blockRows } = this.#request;
+    const blocks: { first: number; values: Float32Array }[] = [];
+    await this.withMemory(memory, async (lookUp) => {
+      for (let first = 0; first < rows; first += blockRows) {
+        blocks.push({ first, values: await lookUp(first, Math.min(blockRows, rows - first)) });
+      }
+    });
+    yield* blocks;
   }
 
   /** Calls `use` with a function that gives rows [first, first + count) of A·M, [count, d]. */
@@ -146,4 +191,22 @@ function lookupGraph({ method, rows, dim, memorySize, seed }: SharedTableRequest
 
 function add(sums: Float64Array, values: Float32Array): void {
   for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (values[i] as number);
+}
+
+/** ⟨a, b⟩ */
+function product(a: Memory, b: Memory): number {
+  let sum = 0;
+  for (const [name, values] of a) {
+    const other = b.get(name) as Float64Array;
+    for (let i = 0; i < values.length; i++) sum += (values[i] as number) * (other[i] as number);
+  }
+  return sum;
+}
+
+/** sums += factor·values */
+function addTo(sums: Memory, values: Memory, factor: number): void {
+  for (const [name, to] of sums) {
+    const from = values.get(name) as Float64Array;
+    for (let i = 0; i < to.length; i++) to[i] = (to[i] as number) + factor * (from[i] as number);
+  }
 }

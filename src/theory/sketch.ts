@@ -91,8 +91,8 @@ export async function sketchTable(
     const sketch = await shared.transposed(table.blocks(blockRows));
     const measured = await measure(shared, sketch, 'sketch', method, request, meters, blockRows);
     results.push(measured);
-    if (!method.readsOne) continue;
-    const mean = await shared.mean(sketch);
+    if (method.nearest === undefined) continue;
+    const mean = await (method.nearest === 'means' ? shared.mean(sketch) : shared.nearest(sketch));
     results.push(await measure(shared, mean, 'mean', method, request, meters, blockRows));
   }
   onProgress(jobs.length, jobs.length, '');

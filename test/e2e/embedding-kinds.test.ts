@@ -52,9 +52,15 @@ const settings = (sets: readonly string[], ids: string) => [
   ...['--set', `data.train=${ids}/train`, '--set', `data.eval=${ids}/test`],
 ];
 
+/**
+ * Rounding sends training along another course, and with 1,000 test rows that alone moves AUC: over five seeds of three kinds the differences
+ * had mean −0.001 and standard deviation 0.011. Four of these are allowed, so this finds a kind that doesn't learn in bf16, not a small loss.
+ */
+const BF16_AUC = 0.045;
+
 for (const { sets, raw, resumed: resumes } of RUNS) {
   for (const ids of raw ? ['vocab', 'raw'] : ['vocab']) {
-    test(`trains, counts its bytes${resumes ? ', and resumes to the same bytes' : ''}: ${sets.join(' ')}, ${ids} ids`, async () => {
+    test(`trains, counts its bytes, learns in bf16 too${resumes ? ', and resumes to the same bytes' : ''}: ${sets.join(' ')}, ${ids} ids`, async () => {
       const name = `${sets.join('-')}-${ids}`;
       const args = ['train', '--config', 'config.yaml', ...settings(sets, ids), '--run-dir'];
       const whole = runPss([...args, name], { cwd });
@@ -71,7 +77,14 @@ for (const { sets, raw, resumed: resumes } of RUNS) {
         .reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
       assert.is(floats * 4, start?.['embeddingBytes']);
 
-      if (ids === 'raw' || !resumes) return;
+      if (ids === 'raw') return;
+      const rounded = runPss([...args, `${name}-bf16`, '--set', 'precision=bf16'], { cwd });
+      assert.is(rounded.code, 0, rounded.stderr);
+      const inBf16 = readEvents(join(cwd, `${name}-bf16`)).findLast(({ event }) => event === 'eval');
+      const difference = Number(inBf16?.['auc']) - Number(evaluation?.['auc']);
+      assert.ok(Math.abs(difference) < BF16_AUC, `AUC ${difference} from float32's`);
+
+      if (!resumes) return;
       const half = runPss([...args, `${name}-half`, '--set', 'train.epochs=0.7'], { cwd });
       assert.is(half.code, 0, half.stderr);
       const resumed = runPss(['train', '--resume', `${name}-half`, '--set', 'train.epochs=1.5'], { cwd });

@@ -1,6 +1,5 @@
 // Inputs side by side, and gradients back: see concat.h. A warp copies a part's row, four floats a lane where
 // the part begins and ends on whole quads. 8 bytes moved a float.
-#include "backend/cuda/quad.cuh"
 #include "ops/concat/concat_kernel.h"
 
 namespace {
@@ -8,7 +7,12 @@ namespace {
 __device__ void copy_row(float* to, const float* from, const pss::ConcatPart& part) {
   const int lane = threadIdx.x % 32;
   if (part.quads) {
-    for (int i = 4 * lane; i < part.cols; i += 128) pss::store4(to + i, pss::load4(from + i), 4);
+    // Unrolled, the turns of lanes that have one more than others would come apart; an assignment is compiled
+    // to four stores.
+#pragma unroll 1
+    for (int i = 4 * lane; i < part.cols; i += 128) {
+      __stcg(reinterpret_cast<float4*>(to + i), __ldg(reinterpret_cast<const float4*>(from + i)));
+    }
   } else {
     for (int i = lane; i < part.cols; i += 32) to[i] = from[i];
   }
