@@ -27,3 +27,26 @@ export class UsageError extends PssError {
     super(code, message, { ...options, exitCode: EXIT.usage });
   }
 }
+
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of this path is a file, not a folder',
+  EISDIR: 'this is a folder',
+  EEXIST: 'there is one already',
+  EACCES: 'this user has no permission',
+  EPERM: 'this user has no permission',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: "this user's share of the disk is full",
+  EIO: 'the disk reported an error',
+  EMFILE: 'too many files are open',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its symbolic links go round in a circle',
+};
+
+/** Why the system refused to read or write a file, in plain words: a clause without a full stop. */
+export function fileProblem(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  // Node puts the code before, and the call and the path behind the system's words.
+  return FILE_PROBLEMS[code] ?? /^[A-Z0-9]+: (.*?)(?:, \w+.*)?$/.exec(message)?.[1] ?? message;
+}

@@ -3,6 +3,7 @@
 #include "addon/chunks_binding.h"
 #include "addon/criteo_binding.h"
 #include "addon/engine_binding.h"
+#include "addon/file_binding.h"
 #include "addon/machine_binding.h"
 #include "addon/synth_binding.h"
 #include "addon/vocabulary_binding.h"
@@ -15,6 +16,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   pss::init_chunks(env, exports);
   pss::addon::register_criteo(env, exports);
   pss::addon::register_vocabulary(env, exports);
+  pss::addon::register_files(env, exports);
   pss::addon::register_synth(env, exports);
   return exports;
 }

@@ -68,12 +68,14 @@ function measureRates() {
   const out = join(folder, 'out');
   const prepare = (inputs, more = '') =>
     `rm -rf '${out}' && '${PSS.join("' '")}' prepare ${inputs} --out '${out}' --quiet ${more}`;
+  const onCores = (cores, command) => `taskset -c ${cores} bash -c "${command}"`;
   const cases = {
     'zcat | wc -l': `zcat '${gz}' | wc -l`,
     'wc -w': `wc -w '${text}'`,
     'prepare .gz': prepare(`'${gz}'`),
     'prepare two .gz': prepare(`'${gz}' '${text}.copy.gz'`),
-    'prepare .gz, one core': `taskset -c 0 bash -c "${prepare(`'${gz}'`, '--jobs 1')}"`,
+    'one .gz, one core': onCores('0', prepare(`'${gz}'`, '--jobs 1')),
+    'two .gz, two cores': onCores('0,1', prepare(`'${gz}' '${text}.copy.gz'`, '--jobs 2')),
     'prepare text': prepare(`'${text}'`),
     'prepare text, vocab': prepare(`'${text}'`, '--ids vocab'),
     ...duckdbCases(text, gz),
@@ -90,7 +92,7 @@ function measureRates() {
     `${options.rows} rows, ${(bytes / 1e6).toFixed(0)} MB of text, ${statSync(gz).size / 1e6} MB gzipped`,
   );
   for (const [name, seconds] of Object.entries(best)) {
-    const amount = name === 'prepare two .gz' ? 2 * bytes : bytes;
+    const amount = name.includes('two .gz') ? 2 * bytes : bytes;
     print(
       `${name.padEnd(24)} ${seconds.toFixed(2).padStart(6)} s ${(amount / seconds / 1e6).toFixed(0).padStart(6)} MB/s`,
     );
@@ -98,9 +100,9 @@ function measureRates() {
   const ratio = (a, b) => (best[b] / best[a]).toFixed(2);
   print(`.gz against zcat | wc -l: ${ratio('prepare .gz', 'zcat | wc -l')}`);
   print(`text against wc -w: ${ratio('prepare text', 'wc -w')}`);
-  const two = (2 * best['prepare .gz']) / best['prepare two .gz'];
-  const cores = (2 * best['prepare .gz, one core']) / best['prepare two .gz'];
-  print(`two .gz against one on all cores: ${two.toFixed(2)}; against one on one core: ${cores.toFixed(2)}`);
+  const twice = (one, two) => ((2 * best[one]) / best[two]).toFixed(2);
+  print(`two .gz on two cores against one on one core: ${twice('one .gz, one core', 'two .gz, two cores')}`);
+  print(`two .gz on all cores against one on all cores: ${twice('prepare .gz', 'prepare two .gz')}`);
 }
 
 /** DuckDB, which parses the same columns and writes them as Parquet, or only counts them. */

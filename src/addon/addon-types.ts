@@ -4,6 +4,7 @@ import type {
   IdCounterConstructor,
   IdResolverConstructor,
   NumberPending,
+  WriteBehind,
 } from './criteo-types.ts';
 import type { SynthRowsConstructor } from './synth-types.ts';
 
@@ -15,6 +16,7 @@ export interface Addon {
   readonly estimateDistinct: (sketches: Uint8Array) => number[];
   readonly IdCounter: IdCounterConstructor;
   readonly numberPending: NumberPending;
+  readonly writeBehind: WriteBehind;
   readonly IdResolver: IdResolverConstructor;
   readonly SynthRows: SynthRowsConstructor;
   /** Bytes that the text of one synthetic row can take at most. */

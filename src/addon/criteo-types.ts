@@ -147,6 +147,13 @@ export type NumberPending = (options: {
   readonly minCount: number;
 }) => Promise<{ values: number; pending: number }>;
 
+/**
+ * Starts writing bytes `from` to (not with) `to` of an open file to the disk, waits until those before `keepFrom` are there, and takes them
+ * out of the page cache.
+ * @throws ERR_WRITE, ERR_NO_SPACE
+ */
+export type WriteBehind = (descriptor: number, from: number, to: number, keepFrom: number) => Promise<void>;
+
 /** Counts the ids of encoded rows, to tell rare values. */
 export interface NativeIdCounter {
   /** Adds rows, [rows, T]. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import { encodeHeader, readHeader, type SafetensorsHeader, type StoredTensor } from './safetensors-header.ts';
 
 /** Floats moved at a time between a file and a store: 16 MB, so tensors of any size pass. */
@@ -128,7 +128,7 @@ export function openSafetensors(path: string) {
   return open(path).catch((cause: NodeJS.ErrnoException) => {
     throw new PssError(
       'ERR_SAFETENSORS',
-      `${path} can't be opened (${cause.code ?? cause.message}); give a safetensors file.`,
+      `${path} can't be opened (${fileProblem(cause)}); give a safetensors file.`,
       { cause },
     );
   });

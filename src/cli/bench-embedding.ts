@@ -4,7 +4,7 @@ import { loadAddon } from '../addon/load.ts';
 import { benchEmbedding, type EmbeddingRow, type SkippedCase } from '../bench/embedding.ts';
 import { EMBEDDING_TABLES, type EmbeddingTable, embeddingCases } from '../bench/embedding-cases.ts';
 import { measurePeak } from '../bench/gated-samples.ts';
-import { expectSamples, writeJsonLines } from './bench-output.ts';
+import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
 import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -37,6 +37,7 @@ export function registerEmbeddingBench(bench: Command): void {
 async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> {
   const output = createOutput(options);
   const addon = loadAddon();
+  expectWritable(options.json);
   const peak = measurePeak(addon, options.threads ?? availableParallelism());
   const tables = options.table === 'all' ? EMBEDDING_TABLES : [options.table];
   const rows: EmbeddingRow[] = [];

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { PssError } from '../errors.ts';
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { fileProblem, PssError } from '../errors.ts';
 
 /**
  * Refuses a row that no undisturbed sample stands behind.
@@ -11,6 +11,23 @@ export function expectSamples(row: { readonly case: string; readonly samples: nu
     'ERR_BUSY_MACHINE',
     `The machine was too busy for a single undisturbed sample of ${row.case}; stop other work and try again.`,
   );
+}
+
+/**
+ * Makes sure before anything is measured that there will be a place for it.
+ * @throws PssError ERR_OUTPUT
+ */
+export function expectWritable(path: string | undefined): void {
+  if (path === undefined) return;
+  const existed = existsSync(path);
+  try {
+    closeSync(openSync(path, 'a'));
+    if (!existed) rmSync(path);
+  } catch (cause) {
+    throw new PssError('ERR_OUTPUT', `Cannot write ${path}: ${fileProblem(cause)}; give another --json.`, {
+      cause,
+    });
+  }
 }
 
 /** Writes one JSON object a line. */

@@ -7,7 +7,7 @@ import { measurePeak } from '../bench/gated-samples.ts';
 import { benchReader, type ReaderRow, SHUFFLES } from '../bench/reader.ts';
 import { Dataset } from '../reader/dataset.ts';
 import { synthesize } from '../synth/synth.ts';
-import { expectSamples, writeJsonLines } from './bench-output.ts';
+import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
 import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
@@ -33,6 +33,7 @@ export function registerReaderBench(bench: Command): void {
 
 async function runReaderBench(options: ReaderBenchOptions): Promise<void> {
   const output = createOutput(options);
+  expectWritable(options.json);
   const temporary = options.data === undefined ? await mkdtemp(join(tmpdir(), 'pss-bench-')) : undefined;
   try {
     const folder =

@@ -9,7 +9,7 @@ import { gpuPeak } from '../bench/gpu-peak.ts';
 import { benchStep } from '../bench/step.ts';
 import { UsageError } from '../errors.ts';
 import { registerEmbeddingBench } from './bench-embedding.ts';
-import { expectSamples, writeJsonLines } from './bench-output.ts';
+import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { registerReaderBench } from './bench-reader.ts';
 import { createOutput, type Output } from './output.ts';
 import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
@@ -75,6 +75,7 @@ async function runBench(
   const cases = chosen.map((each) =>
     benchCase(each, known, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
   );
+  expectWritable(options.json);
   const addon = loadAddon();
   const peak = choosePeak(addon, options, cases[0]?.config.precision ?? 'f32', output);
   const rows: BenchRow[] = [];

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { EXIT, PssError } from '../errors.ts';
+import { EXIT, fileProblem, PssError } from '../errors.ts';
 import { PSS_VERSION } from '../version.ts';
 import { COMMANDS } from './commands.ts';
 import { addSharedOptions, exampleHelp } from './shared-options.ts';
@@ -53,9 +53,10 @@ function describe(error: unknown, stack: boolean): string {
   if (stack && error instanceof Error) return `${error.message}\n${error.stack}${causes(error)}`;
   if (error instanceof PssError) return error.message;
   const message = error instanceof Error ? error.message : String(error);
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC')
     return `No space left on the disk${path ? ` of ${path}` : ''}; free some and try again.`;
+  if (syscall && path) return `Cannot use ${path}: ${fileProblem(error)}; give another path.`;
   return `${message.replace(/\.$/, '')}; this wasn't expected, --log-level debug shows where it comes from.`;
 }
 

@@ -44,7 +44,7 @@ export function registerSweep(program: Command): void {
     .option('--jobs <n>', 'runs at a time; the cores are shared out among them', wholeNumber(1), 1)
     .option(
       '--time-steps <n>',
-      'measure B afterwards, on its own, over n steps of each variant (leave the machine alone meanwhile)',
+      'measure B afterwards, on its own, over n steps of each variant, in rounds (leave the machine alone meanwhile)',
       wholeNumber(100),
     )
     .option('--target <auc>', 'count epochs to this AUC instead; finished runs need nothing anew', targetAuc)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { Document, visit } from 'yaml';
-import { UsageError } from '../errors.ts';
+import { fileProblem, UsageError } from '../errors.ts';
 import { type Problem, typeProblems } from './problems.ts';
 import { resolve, ruleProblems } from './rules.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -74,7 +74,7 @@ function readFailure(error: unknown): string {
     case 'EACCES':
       return 'no permission to read this configuration file';
     default:
-      return `can't read this configuration file (${(error as Error).message})`;
+      return `can't read this configuration file (${fileProblem(error)})`;
   }
 }
 

@@ -1,6 +1,6 @@
 import { access, constants, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PssError, UsageError } from '../errors.ts';
+import { fileProblem, PssError, UsageError } from '../errors.ts';
 import { MANIFEST_FILE } from '../manifest/manifest.ts';
 
 /** The raw files to read, in order. */
@@ -73,12 +73,14 @@ async function orInputError<T>(path: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code = '' } = cause as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {
       ENOENT: 'there is no such file or folder; check the path',
       EACCES: 'it may not be read by this user; change its permissions',
     };
-    throw new PssError('ERR_INPUT', `Cannot read ${path}: ${reasons[code ?? ''] ?? message}.`, { cause });
+    throw new PssError('ERR_INPUT', `Cannot read ${path}: ${reasons[code] ?? fileProblem(cause)}.`, {
+      cause,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 
 const UNFINISHED = 'unfinished';
 
@@ -87,7 +87,7 @@ export class OutputFolder {
     } catch (cause) {
       throw new PssError(
         'ERR_OUTPUT',
-        `Cannot write to ${path}: ${(cause as Error).message}; choose another --out.`,
+        `Cannot write to ${path}: ${fileProblem(cause)}; choose another --out.`,
         { cause },
       );
     }
@@ -103,7 +103,7 @@ export class OutputFolder {
 async function checkFree(path: string): Promise<string> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new PssError('ERR_OUTPUT', `Cannot use ${path}: ${error.message}; choose another --out.`, {
+    throw new PssError('ERR_OUTPUT', `Cannot use ${path}: ${fileProblem(error)}; choose another --out.`, {
       cause: error,
     });
   });

@@ -1,4 +1,4 @@
-import { EXIT, PssError } from '../errors.ts';
+import { EXIT, fileProblem, PssError } from '../errors.ts';
 
 /** The error for work stopped from outside. @param left what there is now, and what to do with it */
 export function interruptedError(left: string): PssError {
@@ -50,7 +50,9 @@ export function explainPrepareError(error: unknown, out: string, left: string): 
     return new PssError('ERR_OUTPUT', `${message.replace(/\.$/, '')}; ${left}.`, { cause: error });
   }
   if (syscall !== undefined) {
-    return new PssError('ERR_OUTPUT', `Writing to ${out} failed: ${message}; ${left}.`, { cause: error });
+    return new PssError('ERR_OUTPUT', `Writing to ${out} failed: ${fileProblem(error)}; ${left}.`, {
+      cause: error,
+    });
   }
   return error;
 }

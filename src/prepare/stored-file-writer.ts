@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { loadAddon } from '../addon/load.ts';
 import type { StoredFile } from '../manifest/manifest.ts';
 
 /** Read at a time of a file to go on with. */
 const RESUME_BYTES = 1 << 20;
+
+/**
+ * Of a file being written, so much stays in the page cache. Shards without end would push everything else out of it, count against the
+ * limit of a container, and wait for the disk at their end; and fresh pages cost more than those just given back.
+ */
+const CACHED_BYTES = 32 << 20;
+/** Less than this at a time isn't worth a call. */
+const WRITE_BEHIND_BYTES = 4 << 20;
 
 /** A new file whose size and checksum are known when it is closed, by when it is on the disk. */
 export class StoredFileWriter {
@@ -12,6 +21,8 @@ export class StoredFileWriter {
   readonly #handle: FileHandle;
   readonly #hash = createHash('sha256');
   #sizeBytes = 0;
+  /** Bytes that the disk has been told to write. */
+  #behind = 0;
 
   private constructor(path: string, handle: FileHandle) {
     this.#path = path;
@@ -73,6 +84,14 @@ export class StoredFileWriter {
         return taken === chunk.byteLength ? [] : [chunk.subarray(taken)];
       });
     }
+    if (at - this.#behind < WRITE_BEHIND_BYTES) return;
+    await loadAddon().writeBehind(
+      this.#handle.fd,
+      this.#behind,
+      at,
+      Math.max(0, this.#behind - CACHED_BYTES),
+    );
+    this.#behind = at;
   }
 
   async finish(rows: number): Promise<StoredFile> {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import { type ExpectedPart, Part, type RecordBatchView } from './part.ts';
 import { type ReadManifest, readManifest } from './read-manifest.ts';
 
@@ -162,7 +162,7 @@ async function checkSize({ path, sizeBytes }: ExpectedPart): Promise<void> {
   const { size } = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     throw new PssError(
       'ERR_SHARD',
-      `${path} is named in the manifest but can't be opened (${cause.code}); prepare the data again.`,
+      `${path} is named in the manifest but can't be opened (${fileProblem(cause)}); prepare the data again.`,
       { cause },
     );
   });

@@ -8,7 +8,7 @@ import {
   RecordBatchReader,
   type Schema,
 } from 'apache-arrow';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import './bounded-flatbuffers.ts';
 
 /** Rows of one record batch; views into what was read, row-major. */
@@ -55,7 +55,7 @@ export class Part {
   /** @throws PssError ERR_SHARD when the file is missing, of another size than the manifest says, or not such a part */
   static async open(expected: ExpectedPart): Promise<Part> {
     const handle = await open(expected.path).catch((cause: NodeJS.ErrnoException) => {
-      throw damaged(expected.path, `can't be opened (${cause.code ?? cause.message})`, cause);
+      throw damaged(expected.path, `can't be opened (${fileProblem(cause)})`, cause);
     });
     try {
       const { size } = await handle.stat();

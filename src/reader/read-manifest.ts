@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import { MANIFEST_FILE, manifestSchema } from '../manifest/manifest.ts';
 
 /** What reading relies on; the manifest's further fields are for people. */
@@ -27,7 +27,7 @@ export type ReadManifest = z.infer<typeof readSchema>;
 export async function readManifest(folder: string): Promise<{ manifest: ReadManifest; hash: string }> {
   const path = join(folder, MANIFEST_FILE);
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    const what = cause.code === 'ENOENT' ? 'there is none' : cause.message;
+    const what = cause.code === 'ENOENT' ? 'there is none' : fileProblem(cause);
     throw new PssError(
       'ERR_MANIFEST',
       `${path} can't be read (${what}); give a folder written by "pss prepare".`,

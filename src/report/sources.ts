@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { PssError, UsageError } from '../errors.ts';
+import { fileProblem, PssError, UsageError } from '../errors.ts';
 import { readRunLog } from '../run-log/read-run-log.ts';
 import { RUN_LOG_NAME } from '../run-log/run-log.ts';
 import { readStoredTable, type StoredTable } from '../sweep/stored-table.ts';
@@ -39,7 +39,7 @@ export async function readSources(paths: readonly string[]): Promise<ReportSourc
     const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
       throw new PssError(
         'ERR_REPORT',
-        `Cannot read ${path}: ${cause.code}; give a run, a sweep or a benchmark.`,
+        `Cannot read ${path}: ${fileProblem(cause)}; give a run, a sweep or a benchmark.`,
         {
           cause,
         },
@@ -84,7 +84,18 @@ async function sweepRuns(folder: string): Promise<ReportRun[]> {
 }
 
 async function readBenches(path: string): Promise<BenchParts[]> {
-  const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line.trim() !== '');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new PssError('ERR_REPORT', `Cannot read ${path}: ${fileProblem(cause)}; change its permissions.`, {
+      cause,
+    });
+  });
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length === 0) {
+    throw new PssError(
+      'ERR_REPORT',
+      `${path} is empty; give a file that "pss bench --json" wrote, or the directory of a run.`,
+    );
+  }
   return lines.map((line, i) => {
     try {
       return benchRow.parse(JSON.parse(line));

@@ -1,5 +1,5 @@
 import { rename, writeFile } from 'node:fs/promises';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import { listCells } from '../sweep/format-table.ts';
 import type { StoredTable } from '../sweep/stored-table.ts';
 import { configDifferences } from './config-difference.ts';
@@ -27,13 +27,9 @@ export async function writeReport(paths: readonly string[], out: string): Promis
     await writeFile(`${out}.partial`, text, { flush: true });
     await rename(`${out}.partial`, out);
   } catch (cause) {
-    throw new PssError(
-      'ERR_OUTPUT',
-      `Cannot write ${out}: ${(cause as Error).message}; choose another --out.`,
-      {
-        cause,
-      },
-    );
+    throw new PssError('ERR_OUTPUT', `Cannot write ${out}: ${fileProblem(cause)}; choose another --out.`, {
+      cause,
+    });
   }
   return sources;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import type { EvalEvent, RunEndEvent, RunEvent, RunStartEvent, StepEvent } from './events.ts';
 import { RUN_LOG_NAME } from './run-log.ts';
 
@@ -25,7 +25,7 @@ export async function readRunLog(runDir: string): Promise<RunHistory> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new PssError(
       'ERR_RUN_LOG',
-      `${runDir} holds no run (${RUN_LOG_NAME} can't be read: ${cause.code}); give the directory of one.`,
+      `${runDir} holds no run (${RUN_LOG_NAME} can't be read: ${fileProblem(cause)}); give the directory of one.`,
       { cause },
     );
   });

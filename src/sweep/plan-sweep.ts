@@ -3,7 +3,7 @@ import { dirname, join, parse } from 'node:path';
 import { type Config, parseConfig } from '../config/config.ts';
 import { OWN_KEYS } from '../config/embedding-rules.ts';
 import { readSource } from '../config/source.ts';
-import { UsageError } from '../errors.ts';
+import { fileProblem, UsageError } from '../errors.ts';
 import { axisKey, COMPRESSION_AXIS, parseSweepGroup, type SweepGroup } from './sweep-schema.ts';
 
 /** One run of a sweep. */
@@ -74,7 +74,7 @@ function readText(file: string): string {
   } catch (cause) {
     throw new UsageError(
       'ERR_CONFIG',
-      `${file}: can't read this sweep (${(cause as Error).message}); ready ones are in configs/paper.`,
+      `${file}: can't read this sweep (${fileProblem(cause)}); ready ones are in configs/paper.`,
       { cause },
     );
   }

@@ -1,22 +1,19 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expandDataPaths } from '../config/data-paths.ts';
-import { Dataset } from '../reader/dataset.ts';
-import { readRunLog } from '../run-log/read-run-log.ts';
+import type { Config } from '../config/config.ts';
 import type { Reporter } from '../train/reporter.ts';
-import { startTraining } from '../train/run-training.ts';
-import type { PlannedRun, SweepPlan } from './plan-sweep.ts';
-import { summarizeRun } from './run-result.ts';
+import { timeSteps } from '../train/time-steps.ts';
+import type { SweepPlan } from './plan-sweep.ts';
+import { median } from './run-result.ts';
 import { writeSweepFile } from './run-sweep.ts';
 
-/** Steps between two readings of the clock. */
-const READING_STEPS = 50;
+/** Every variant has its turn so often: what disturbs the machine for a while then disturbs all of them, and the median leaves it out. */
+const ROUNDS = 5;
 
 /**
- * Measures B, the seconds of 1000 iterations, by training every variant of a sweep anew for some steps with all cores, one after another.
- * Seeds don't change the work, so the first of a variant's stands for all.
- * @returns seconds by name of the run
+ * Measures B, the seconds of 1000 iterations, by training every variant of a sweep anew with all cores, for `steps` steps in rounds in which each
+ * has its turn, and taking the median of the rounds. Seeds don't change the work, so the first of a variant's stands for all.
+ * @returns seconds by name of the run; incomplete when the signal came
  */
 export async function timeRuns(
   plan: SweepPlan,
@@ -24,39 +21,38 @@ export async function timeRuns(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Map<string, number>> {
+  const variants = new Map<string, { config: Config; names: string[]; rounds: number[] }>();
+  for (const { name, config } of plan.runs) {
+    const { seed: _, name: __, ...rest } = config;
+    const key = JSON.stringify(rest);
+    const variant = variants.get(key) ?? { config, names: [], rounds: [] };
+    variant.names.push(name);
+    variants.set(key, variant);
+  }
+  const order = [...variants.values()];
+  const total = order.length * ROUNDS;
+  const progress = reporter.progress({ title: 'timing', total, unit: 'turns' });
+  try {
+    for (let turn = 0; turn < total && !signal.aborted; turn++) {
+      const variant = order[turn % order.length] as (typeof order)[number];
+      variant.rounds.push(await timeSteps(variant.config, Math.ceil(steps / ROUNDS)));
+      progress.update(turn + 1);
+      // There and back, so that none always follows the same other one.
+      if ((turn + 1) % order.length === 0) order.reverse();
+    }
+  } finally {
+    progress.stop();
+  }
   const seconds = new Map<string, number>();
-  const variants = new Map<string, number>();
-  for (const run of plan.runs) {
-    const { seed: _, ...config } = run.config;
-    const key = JSON.stringify(config);
-    const known = variants.get(key);
-    const measured = known ?? (await timeRun(run, steps, signal));
-    if (measured === undefined || signal.aborted) break;
-    if (known === undefined) reporter.info(`${run.name}: ${measured.toFixed(2)} s for 1000 iterations`);
-    variants.set(key, measured);
-    seconds.set(run.name, measured);
+  for (const { names, rounds } of variants.values()) {
+    if (rounds.length < ROUNDS) continue;
+    const typical = median(rounds);
+    for (const name of names) seconds.set(name, typical);
+    reporter.info(
+      `${names[0]}: ${typical.toFixed(2)} s for 1000 iterations (${Math.min(...rounds).toFixed(2)} to ${Math.max(...rounds).toFixed(2)} in ${ROUNDS} rounds)`,
+    );
   }
   return seconds;
-}
-
-async function timeRun(
-  { config }: PlannedRun,
-  steps: number,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'pss-timing-'));
-  try {
-    const data = await Dataset.open(expandDataPaths(config.data.train, 'data.train'));
-    const epochs = (steps * config.data.batchSize) / data.rows;
-    await data.close();
-    const { targetAuc: _, ...train } = config.train;
-    const only = { epochs, evalEvery: 0, checkpointEvery: 0, stopAtTarget: false, logEvery: READING_STEPS };
-    const runDir = join(folder, 'run');
-    await startTraining({ config: { ...config, train: { ...train, ...only } }, runDir }, { signal });
-    return summarizeRun(await readRunLog(runDir)).secondsPer1000 ?? undefined;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 const TIMES_NAME = 'times.json';

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { Field, Float32, makeData, Schema, Uint8 } from 'apache-arrow';
 import { ArrowEncoder } from '../arrow/arrow-encoder.ts';
-import { PssError } from '../errors.ts';
+import { fileProblem, PssError } from '../errors.ts';
 import { sigmoid } from './sigmoid.ts';
 
 type PredictionTypes = { logit: Float32; probability: Float32; label: Uint8 };
@@ -28,7 +28,7 @@ export class PredictionsFile {
     const file = await open(`${path}.partial`, 'w').catch((cause: NodeJS.ErrnoException) => {
       throw new PssError(
         'ERR_OUTPUT',
-        `${path} can't be written (${cause.code}); give another --predictions.`,
+        `${path} can't be written (${fileProblem(cause)}); give another --predictions.`,
         {
           cause,
         },

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, parseConfig, stringifyConfig } from '../config/config.ts';
-import { PssError, UsageError } from '../errors.ts';
+import { fileProblem, PssError, UsageError } from '../errors.ts';
 
 export const RUN_CONFIG_NAME = 'config.yaml';
 
@@ -47,7 +47,7 @@ export async function readRunConfig(runDir: string, sets: readonly string[] = []
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new PssError(
       'ERR_RUN_DIR',
-      `${runDir} holds no run (${RUN_CONFIG_NAME} can't be read: ${cause.code}); give the directory "pss train" printed.`,
+      `${runDir} holds no run (${RUN_CONFIG_NAME} can't be read: ${fileProblem(cause)}); give the directory "pss train" printed.`,
       { cause },
     );
   });

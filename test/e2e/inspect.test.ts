@@ -77,7 +77,7 @@ test('takes raw ids from data', () => {
 test('says what is wrong', () => {
   const cases: [args: string[], code: number, says: RegExp][] = [
     [[], 2, /Which model\? Give --run RUN_DIR or --init FILE\.safetensors\./],
-    [['--run', join(folder, 'none')], 1, /none can't be opened \(ENOENT\)/],
+    [['--run', join(folder, 'none')], 1, /none can't be opened \(there is no such file/],
     [['--run', run, '--data', join(raw, 'train')], 1, /doesn't fit the model: ids is raw, not vocab/],
     [['--run', run, '--data', join(folder, 'none')], 2, /--data: nothing matches/],
   ];

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { PSS_VERSION } from '../../src/version.ts';
 import { runPss } from '../helpers/run-pss.ts';
 import { repositoryRoot } from '../helpers/shared-folder.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const test = suite('cli');
 
@@ -41,6 +44,45 @@ test('answers wrong usage with exit code 2 and a hint', () => {
     assert.is(code, 2, args.join(' '));
     assert.is(stdout, '');
     assert.match(stderr, hint);
+  }
+});
+
+test('says in words why a file can’t be used, whatever the command', () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const cases: [args: string[], code: number, message: RegExp][] = [
+    [['prepare', 'gone', '--out', join(folder, 'o')], 1, /Cannot read gone: there is no such file or folder/],
+    [['prepare', join(folder), '--out', join(file, 'o')], 1, /a part of this path is a file, not a folder/],
+    [
+      ['train', '--resume', 'gone'],
+      1,
+      /gone holds no run \(config\.yaml can't be read: there is no such file/,
+    ],
+    [['eval', '--run', file], 1, /can't be read: a part of this path is a file, not a folder/],
+    [['sweep', '--config', 'gone'], 2, /gone: can't read this sweep \(there is no such file or folder\)/],
+    [['sweep', '--config', folder], 2, /can't read this sweep \(this is a folder\)/],
+    [
+      ['report', 'gone', '--out', 'r.html'],
+      1,
+      /Cannot read gone: there is no such file or folder; give a run/,
+    ],
+    [['report', file, '--out', 'r.html'], 1, /file is empty; give a file that/],
+    [['sketch', 'gone.safetensors'], 1, /gone\.safetensors can't be opened \(there is no such file/],
+    [['bench', 'reader', '--data', file], 1, /manifest\.json can't be read \(a part of this path is a file/],
+    [
+      ['bench', 'step', '--json', join(folder, 'no', 'x')],
+      1,
+      /Cannot write .*x: there is no such file or folder; give/,
+    ],
+    [['bench', 'reader', '--json', folder], 1, /Cannot write .*: this is a folder; give another --json/],
+  ];
+  for (const [args, expected, message] of cases) {
+    const { code, stderr } = runPss(args);
+    assert.is(code, expected, `${args.join(' ')}: ${stderr}`);
+    assert.match(stderr, message);
+    assert.not.match(stderr, /\bE[A-Z]{3,}\b/);
+    assert.is(stderr.trimEnd().split('\n').length, 1);
   }
 });
 

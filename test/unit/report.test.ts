@@ -116,14 +116,17 @@ test('what can’t be reported on is named', async () => {
   writeFileSync(join(at('broken'), 'run.jsonl'), '{"event":"run_start","config":{}}\nnonsense\n');
   mkdirSync(at('headless'));
   writeFileSync(join(at('headless'), 'run.jsonl'), '{"event":"step"}\n');
-  await refuses([at('gone')], /Cannot read .*gone: ENOENT; give a run, a sweep or a benchmark/);
+  await refuses(
+    [at('gone')],
+    /Cannot read .*gone: there is no such file or folder; give a run, a sweep or a benchmark/,
+  );
   await refuses([at('empty')], /empty is neither a run \(it has no run\.jsonl\) nor a sweep/);
   await refuses([at('unbegun')], /No run of the sweep .*unbegun has begun/);
   await refuses([at('bench.jsonl')], /bench\.jsonl:2: this line isn't a row of pss bench/);
   await refuses([at('broken')], /run\.jsonl:2: this line isn't an event/);
   await refuses([at('headless')], /has no run_start event/);
   writeFileSync(at('nothing.jsonl'), '');
-  await refuses([at('nothing.jsonl')], /There is nothing to report on/);
+  await refuses([at('nothing.jsonl')], /nothing\.jsonl is empty; give a file that/);
 });
 
 test.run();
