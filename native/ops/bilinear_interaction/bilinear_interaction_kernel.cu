@@ -210,7 +210,9 @@ extern "C" __global__ void __launch_bounds__(kBilinearThreads)
 extern "C" __global__ void __launch_bounds__(kBilinearThreads)
     bilinear_weight_gradient(const __grid_constant__ BilinearArguments a) {
   constexpr int kRows = kBilinearTile / 2;
-  __shared__ float sums[kWarps][kBilinearTile * kBilinearTile];
+  // The lower rows lie half the banks further than the upper ones, which are stored at the same time.
+  constexpr int kGap = kBilinearTile, kHalf = kBilinearTile * kRows;
+  __shared__ float sums[kWarps][2 * kHalf + kGap];
   const int warp = threadIdx.x / 32, column = threadIdx.x % kBilinearTile;
   const int upper = threadIdx.x % 32 / kBilinearTile * kRows;
   const int tiles = a.Dp / kBilinearTile;
@@ -238,12 +240,14 @@ extern "C" __global__ void __launch_bounds__(kBilinearThreads)
     for (int r = 0; r < kRows; r++) sum[r] = fmaf(__shfl_sync(kFull, dt, upper + r), x, sum[r]);
   }
 #pragma unroll
-  for (int r = 0; r < kRows; r++) sums[warp][(upper + r) * kBilinearTile + column] = sum[r];
+  for (int r = 0; r < kRows; r++) {
+    sums[warp][(upper + r) * kBilinearTile + (upper ? kGap : 0) + column] = sum[r];
+  }
   __syncthreads();
   const int n = threadIdx.x, d = d0 + n / kBilinearTile, k = k0 + n % kBilinearTile;
   if (d >= a.D) return;
   float total = 0;
-  for (int w = 0; w < kWarps; w++) total += sums[w][n];
+  for (int w = 0; w < kWarps; w++) total += sums[w][n < kHalf ? n : n + kGap];
   const int64_t part = a.first_part + static_cast<int>(blockIdx.y);
   a.partials[((part * gridDim.x + blockIdx.x) * a.D + d) * a.Dp + k] = k < a.D ? total : 0;
 }

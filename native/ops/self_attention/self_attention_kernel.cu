@@ -106,16 +106,19 @@ __device__ void weighted_sums(const float* w, int row_step, int step, const floa
   }
 }
 
-// The first min(4, left) of four neighbours; whole quads are aligned where every head has whole ones.
+// Four neighbours, of which min(4, left) are there; whole quads are aligned where every head has whole ones.
+// The explicit store keeps the compiler from merging it with the others, float by float.
 __device__ void store_quad(float* to, const float4& value, int left, bool aligned) {
-  if (aligned) {
-    *reinterpret_cast<float4*>(to) = value;
-    return;
-  }
+  if (aligned) return __stcg(reinterpret_cast<float4*>(to), value);
   if (left > 0) to[0] = value.x;
   if (left > 1) to[1] = value.y;
   if (left > 2) to[2] = value.z;
   if (left > 3) to[3] = value.w;
+}
+
+__device__ float4 load_quad(const float* from, int left, bool aligned) {
+  if (aligned) return __ldcg(reinterpret_cast<const float4*>(from));
+  return {from[0], left > 1 ? from[1] : 0, left > 2 ? from[2] : 0, left > 3 ? from[3] : 0};
 }
 
 __device__ float sum_of_lanes(float value) {
@@ -168,10 +171,8 @@ extern "C" __global__ void __launch_bounds__(kAttentionThreads)
   const bool aligned = a.dim % 4 == 0;
   const auto relu = [](float value) { return value < 0 ? 0 : value; };
   weighted_sums(p, head.scores_row, 1, v, head, [&](int f, int i, const float4& sum) {
-    const float* residual = r + f * head.ld + i;
     const int left = head.dim - i;
-    const float4 added = {residual[0], left > 1 ? residual[1] : 0, left > 2 ? residual[2] : 0,
-                          left > 3 ? residual[3] : 0};
+    const float4 added = load_quad(r + f * head.ld + i, left, aligned);
     store_quad(y + f * head.A + i,
                {relu(sum.x + added.x), relu(sum.y + added.y), relu(sum.z + added.z), relu(sum.w + added.w)},
                left, aligned);
@@ -190,8 +191,9 @@ extern "C" __global__ void __launch_bounds__(kAttentionThreads)
   float* gradients = a.projected + head.first;
   const int64_t out = blockIdx.x * a.y_ld + blockIdx.y * a.dim;
   for_elements(head, [&](int f, int i) {
-    const int64_t at = out + f * head.A + i;
-    const float gradient = i < head.dim && a.y[at] > 0 ? a.dy[at] : 0;
+    const int64_t at = out + f * head.A + min(i, head.dim - 1);
+    const float value = a.y[at], above = a.dy[at];
+    const float gradient = value > 0 && i < head.dim ? above : 0;
     dr[f * head.row + i] = gradient;
     if (i < head.dim) gradients[f * head.ld + 3 * head.A + i] = gradient;
   });

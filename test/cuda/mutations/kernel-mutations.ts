@@ -117,4 +117,38 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
     says: /FAIL/,
     env: { PTX_RACE: '1' },
   },
+  {
+    name: 'tiles of a product are read before every thread has formed its share of them',
+    kernels: 'cin_products_kernel',
+    file: 'ops/cin/cin_products_kernel.cu',
+    find: `    // This step's tiles are there, and everyone is done with the last step's.
+    __syncthreads();
+`,
+    replace: '',
+    caughtBy: 'interactions',
+    says: /FAIL/,
+    env: { PTX_RACE: '1', PTX_ORDER: 'rand', PTX_SEED: '1' },
+  },
+  {
+    name: 'the sum of a map that goes on in the next tile is forgotten',
+    kernels: 'cin_products_kernel',
+    file: 'ops/cin/cin_products_kernel.cu',
+    find: 'float sum = begin < k0 ? carry[tile % 2 * kCinTile + column] : 0;',
+    replace: 'float sum = 0;',
+    caughtBy: 'interactions',
+    says: /FAIL/,
+  },
+  {
+    name: 'scores become probabilities before they are all there',
+    kernels: 'self_attention_kernel',
+    file: 'ops/self_attention/self_attention_kernel.cu',
+    find: `sum11;
+  }
+  __syncthreads();`,
+    replace: `sum11;
+  }`,
+    caughtBy: 'interactions',
+    says: /FAIL/,
+    env: { PTX_RACE: '1' },
+  },
 ];
