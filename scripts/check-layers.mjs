@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { listFiles, root } from './staleness.mjs';
 
-/** `errors` and `version` may be used everywhere, `config` by every part but these. */
+/** `errors`, `make-folder` and `version` may be used everywhere, `config` by every part but these. */
 const TYPESCRIPT = {
   errors: [],
+  'make-folder': [],
   version: [],
   arrow: [],
   random: [],
@@ -76,7 +77,7 @@ const TYPESCRIPT = {
   ],
 };
 
-const GROUND = ['errors', 'version'];
+const GROUND = ['errors', 'make-folder', 'version'];
 
 const NATIVE = {
   base: [],

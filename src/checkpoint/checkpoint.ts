@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { PssError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import { loadSafetensors, type TensorShape, type TensorStore, writeSafetensors } from './safetensors.ts';
 
 export const MODEL_NAME = 'model.safetensors';
@@ -96,7 +97,7 @@ async function writeWhole(
   state: TrainingState,
 ): Promise<void> {
   const beside = join(parent, `.${name}.partial`);
-  await mkdir(beside, { recursive: true });
+  await makeFolder(beside);
   try {
     const model = await writeSafetensors(join(beside, MODEL_NAME), tensors.parameters(), metadata, tensors);
     const optimizerPath = join(beside, OPTIMIZER_NAME);
@@ -192,7 +193,7 @@ async function checksum(path: string): Promise<string | undefined> {
 }
 
 async function removeUnfinished(parent: string): Promise<void> {
-  await mkdir(parent, { recursive: true });
+  await makeFolder(parent);
   for (const name of await readdir(parent)) {
     if (name.endsWith('.partial')) await rm(join(parent, name), { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { loadAddon } from '../addon/load.ts';
+import { makeFolder } from '../make-folder.ts';
 import { NUM_TABLES } from '../manifest/manifest.ts';
 import type { Job } from './job.ts';
 import { RawRows } from './raw-rows.ts';
@@ -68,7 +69,7 @@ export async function estimate(
 }
 
 async function openSample(folder: string): Promise<ShardWriter> {
-  await mkdir(dirname(folder), { recursive: true });
+  await makeFolder(dirname(folder));
   return ShardWriter.create(folder);
 }
 

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileProblem, PssError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 
 const UNFINISHED = 'unfinished';
 
@@ -80,9 +81,9 @@ export class OutputFolder {
 
   async #make(path: string): Promise<OutputFolder> {
     try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      await mkdir(this.output, { recursive: true });
-      await mkdir(this.state, { recursive: true });
+      await makeFolder(dirname(this.#path));
+      await makeFolder(this.output);
+      await makeFolder(this.state);
       return this;
     } catch (cause) {
       throw new PssError(

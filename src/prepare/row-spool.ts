@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RowBuffer } from '../addon/criteo-types.ts';
+import { makeFolder } from '../make-folder.ts';
 import { BATCH_ROWS, ROW_BYTES, rowsFromBytes, rowsToBytes, sliceRows } from './row-buffer.ts';
 
 /** What a spool holds: its batches are the files `first`, `first + 1`, … of its folder. */
@@ -30,7 +31,7 @@ export class RowSpool {
 
   /** @param folder a folder of its own, made when it isn't there; what `state` doesn't name in it is removed */
   static async open(folder: string, state: SpoolState = { first: 0, rows: [] }): Promise<RowSpool> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const last = state.first + state.rows.length;
     for (const name of await readdir(folder)) {
       if (!(Number(name) >= state.first && Number(name) < last)) await rm(join(folder, name));

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RowBuffer } from '../addon/criteo-types.ts';
 import { ArrowEncoder } from '../arrow/arrow-encoder.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { StoredFile } from '../manifest/manifest.ts';
 import { SHARD_SCHEMA, type ShardTypes, shardColumns } from './arrow-columns.ts';
 import {
@@ -56,7 +57,7 @@ export class ShardWriter {
 
   /** Makes the folder. */
   static async create(folder: string): Promise<ShardWriter> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return new ShardWriter(folder);
   }
 

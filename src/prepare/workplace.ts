@@ -1,5 +1,6 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import { NUM_TABLES } from '../manifest/manifest.ts';
 import type { Job } from './job.ts';
 import { type Checkpoint, Journal, type Progress } from './journal.ts';
@@ -72,7 +73,7 @@ export class Workplace {
       const state = last?.writers[i] ?? NOTHING_WRITTEN;
       writers.push(await ShardWriter.restore(path, state, stagedPath(folder.state, i, staged[i]?.sequence)));
     }
-    await mkdir(join(folder.state, 'vocabulary'), { recursive: true });
+    await makeFolder(join(folder.state, 'vocabulary'));
     return new Workplace(job, folder, journal, {
       progress: last?.progress ?? begin(job),
       writers,

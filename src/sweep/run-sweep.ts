@@ -1,8 +1,9 @@
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import { access, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { PssError, UsageError } from '../errors.ts';
+import { fileProblem, PssError, UsageError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import { readRunLog } from '../run-log/read-run-log.ts';
 import type { Reporter } from '../train/reporter.ts';
 import { checkResumable } from '../train/resume-rules.ts';
@@ -36,7 +37,13 @@ export function runFolder(folder: string, run: PlannedRun): string {
 export async function runSweep(plan: SweepPlan, options: SweepOptions): Promise<SweepOutcome[] | undefined> {
   const { folder, jobs, reporter, signal } = options;
   for (const run of plan.runs) await checkSameRun(runFolder(folder, run), run.config);
-  await mkdir(join(folder, 'runs'), { recursive: true });
+  await makeFolder(join(folder, 'runs')).catch((cause: unknown) => {
+    throw new PssError(
+      'ERR_SWEEP',
+      `Cannot write to ${folder}: ${fileProblem(cause)}; choose another --out.`,
+      { cause },
+    );
+  });
   const results: (RunResult | null)[] = plan.runs.map(() => null);
   let next = 0;
   const work = async () => {

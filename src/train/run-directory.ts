@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, parseConfig, stringifyConfig } from '../config/config.ts';
 import { fileProblem, PssError, UsageError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
 
 export const RUN_CONFIG_NAME = 'config.yaml';
 
@@ -27,7 +28,13 @@ export async function createRunDir(runDir: string): Promise<void> {
     const way = names.includes(RUN_CONFIG_NAME) ? `continue that run with --resume ${runDir}` : 'remove it';
     throw new UsageError('ERR_RUN_DIR', `${runDir} isn't empty; ${way} or give another --run-dir.`);
   }
-  await mkdir(runDir, { recursive: true });
+  await makeFolder(runDir).catch((cause: unknown) => {
+    throw new PssError(
+      'ERR_RUN_DIR',
+      `Cannot write to ${runDir}: ${fileProblem(cause)}; choose another --run-dir.`,
+      { cause },
+    );
+  });
 }
 
 /** Writes the resolved config of a run, beside first, then renamed. */
