@@ -34,11 +34,11 @@ int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-int64_t choose_range(const Addressing& a, bool sorts) {
+int64_t choose_range(const Addressing& a) {
   const int64_t wanted =
       std::max(std::min(kLargeRange, a.memory_size / kFewRanges), a.memory_size / kManyRanges);
-  const int64_t least = a.Z == 1 && sorts ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
-                                          : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
+  const int64_t least = a.Z == 1 ? std::clamp(a.memory_size / kWriteStreams, kTinyRange, kLargeRange)
+                                 : std::clamp(a.memory_size / kLeastRanges, kTinyRange, kSmallRange);
   // Whole units, whole rows of rowwise-adagrad, whole cache lines; more than one unit, and no chunk over
   // three ranges.
   const int64_t step = std::lcm(std::lcm(a.unit, a.Z), kVector);
@@ -56,10 +56,8 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
       spec_(spec),
       dense_(dense),
       rowwise_(spec.kind == OptimizerKind::kRowwiseAdagrad && addressing.Z > 1),
-      sorts_(addressing.Z > 1 ||
-             !PrivateSums::pay(addressing.memory_size, max_batch * addressing.T * addressing.D)),
       straddles_(addressing.unit < addressing.Z),
-      range_floats_(choose_range(addressing, sorts_)) {
+      range_floats_(choose_range(addressing)) {
   const Addressing& a = addressing_;
   if (max_batch * pad_to_vector(a.T * a.D) > int64_t{UINT32_MAX}) {
     throw Error("ERR_GRAPH", "A batch of " + std::to_string(max_batch) +
@@ -73,10 +71,6 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
   const auto threads = static_cast<size_t>(team->threads());
   scratch_ = AlignedBuffer<float>(threads * static_cast<size_t>(scratch_stride_));
   if (!dense) std::fill_n(scratch_.data(), scratch_.size(), kUntouched);
-  if (!sorts_) {
-    private_.emplace(team, a.memory_size, a.T * a.D, dense ? 0.0f : kUntouched);
-    return;
-  }
   places_ = AlignedBuffer<uint32_t>(threads * static_cast<size_t>(ranges_));
   range_ends_ = AlignedBuffer<uint32_t>(static_cast<size_t>(ranges_));
   const bool short_last = a.chunks > 1 && a.D % a.Z != 0;
@@ -90,8 +84,7 @@ ChunkUpdate::ChunkUpdate(const ThreadTeam* team, Isa isa, const Addressing& addr
 }
 
 size_t ChunkUpdate::bytes() const {
-  return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes() +
-         (private_ ? private_->bytes() : 0);
+  return scratch_.bytes() + places_.bytes() + range_ends_.bytes() + records_.bytes();
 }
 
 template <ChunkUpdate::Chunks kChunks>
@@ -239,35 +232,15 @@ void ChunkUpdate::update_range(int64_t range, const Target& target, const Matrix
   }
 }
 
-void ChunkUpdate::update_private(int64_t range, const Target& target, const UpdateScalars& scalars) {
-  const int64_t first = range * range_floats_;
-  const int64_t n = std::min(range_floats_, addressing_.memory_size - first);
-  float* gradient = thread_scratch();
-  private_->take(gradient, first, n);
-  if (dense_) {
-    update_dense(gradient, n, target_at(target, first), scalars);
-  } else {
-    update_touched(gradient, n, target_at(target, first), scalars);
-  }
-}
-
 void ChunkUpdate::apply(float* memory, float* state0, float* state1, const uint32_t* starts,
                         const Matrix& dslots, int64_t B, const UpdateScalars& scalars) {
-  if (sorts_) {
-    sort_records(starts, dslots, B);
-  } else {
-    private_->add(starts, dslots, B);
-  }
+  sort_records(starts, dslots, B);
   const Target target{memory, state0, state1};
   const int64_t group = (ranges_ + kTasks - 1) / kTasks;
   team_->run((ranges_ + group - 1) / group, [&](int64_t task) {
     const int64_t last = std::min(ranges_, (task + 1) * group);
     for (int64_t range = task * group; range < last; range++) {
-      if (sorts_) {
-        update_range(range, target, dslots, scalars);
-      } else {
-        update_private(range, target, scalars);
-      }
+      update_range(range, target, dslots, scalars);
     }
   });
 }

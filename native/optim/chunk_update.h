@@ -10,14 +10,12 @@
 // array of |M| floats exists, no two threads write one float, and the order of every sum is fixed: the result
 // is the same bits on any number of threads. Chunks may start anywhere and overlap in part (ROBE), which
 // grouping equal starts would get wrong.
-// Chunks of one float (Z = 1) in an array that a cache holds are summed otherwise: see private_sums.h.
 //
 // dense:  the optimizer runs over every float of M. sparse (Algorithm 1 of the paper): only over floats that
 // a chunk touched. sgd and the adagrads leave a float without gradient as it is, so both give the same bits;
 // adam's moments decay under dense and rest under sparse ("lazy Adam").
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "backend/cpu/thread_team.h"
@@ -25,7 +23,6 @@
 #include "ops/embedding/addressing.h"
 #include "optim/chunk_sum.h"
 #include "optim/optimizer.h"
-#include "optim/private_sums.h"
 
 namespace pss {
 
@@ -60,8 +57,6 @@ class ChunkUpdate {
   void place_part(const uint32_t* starts, const Number* dslots, int64_t ld, int64_t first, int64_t last,
                   uint32_t* places);
   void update_range(int64_t range, const Target& target, const Matrix& dslots, const UpdateScalars& scalars);
-  // update_range from private_'s sums.
-  void update_private(int64_t range, const Target& target, const UpdateScalars& scalars);
   float* thread_scratch() { return scratch_.data() + ThreadTeam::current() * scratch_stride_; }
   void update_dense(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
   void update_touched(float* gradient, int64_t n, const Target& target, const UpdateScalars& scalars) const;
@@ -78,7 +73,6 @@ class ChunkUpdate {
   OptimizerSpec spec_;
   bool dense_;
   bool rowwise_;          // rows of more than one float share an accumulator
-  bool sorts_;            // records by range; otherwise private_ has the sums
   bool straddles_;        // a chunk can cross the border of two ranges
   int64_t range_units_;   // length of a range in units of starts
   int64_t range_floats_;  // and in floats
@@ -91,7 +85,6 @@ class ChunkUpdate {
   AlignedBuffer<uint32_t> places_;          // [threads, ranges]
   AlignedBuffer<uint32_t> range_ends_;      // [ranges]: the end of each range's records
   AlignedBuffer<ChunkRecord> records_;
-  std::optional<PrivateSums> private_;
 };
 
 }  // namespace pss

@@ -23,7 +23,7 @@ const TABLES = [3, 40, 1000, 7];
 const KINDS = ['sgd', 'adagrad', 'rowwise-adagrad', 'adam'] as const;
 const GRADIENTS = ['dense', 'sparse'] as const;
 
-/** Shapes of M: small and crowded, much larger than a batch touches, whole rows, single floats (few enough for private sums, and too many). */
+/** Shapes of M: small and crowded, much larger than a batch touches, whole rows, single floats (few ranges and many). */
 const SHAPES: readonly Partial<EmbeddingAttributes>[] = [
   { kind: 'robe', dim: 20, chunkSize: 8, memorySize: 100 },
   { kind: 'robe', dim: 20, chunkSize: 8, memorySize: 150_001 },
