@@ -81,7 +81,7 @@ void DotInteraction::load_vectors(float* vectors, int64_t b) const {
       std::memcpy(vectors + i * Dp, slots + (i - 1) * D, static_cast<size_t>(D) * sizeof(float));
     }
   }
-  if (!bf16_ || native_) return;
+  if (!bf16_) return;
   for (int64_t k = 0; k < shape_.V * Dp; k++) vectors[k] = to_float(to_bf16(vectors[k]));
 }
 
@@ -112,10 +112,24 @@ void DotInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
   }
 }
 
-void DotInteraction::keep_vectors(int64_t b, Bf16* kept) {
-  const Scratch scratch = thread_scratch();
-  load_vectors(scratch.vectors, b);
-  round_vectors_avx512bf16(kept, scratch.vectors, shape_);
+void DotInteraction::keep_vectors(int64_t b, Bf16* kept) const {
+  const int64_t D = shape_.D, Dr = shape_.Dr;
+  const auto copy_row = [&](Bf16* to, const auto* from) {
+    if constexpr (std::is_same_v<decltype(from), const Bf16*>) {
+      std::memcpy(to, from, static_cast<size_t>(D) * sizeof(Bf16));
+    } else {
+      round_floats_avx512bf16(to, from, D);
+    }
+  };
+  visit_rows(bottom_->values(), b, [&](const auto* row) { copy_row(kept, row); });
+  if (fused_) {
+    const Addressing& addressing = fused_->addressing();
+    const uint32_t* starts = fused_->starts() + b * addressing.T * addressing.chunks;
+    gather_sample_avx512bf16(kept + Dr, Dr, fused_->memory(), starts, addressing);
+    return;
+  }
+  const float* slots = slots_->value + b * slots_->ld;
+  for (int64_t i = 1; i < shape_.V; i++) copy_row(kept + i * Dr, slots + (i - 1) * D);
 }
 
 void DotInteraction::forward_native(int64_t first, int64_t last) {
