@@ -17,10 +17,15 @@
 
 namespace pss {
 
+// Few short vectors, which fit a kernel's registers and L1 another way: at most so many, of so many numbers.
+constexpr int64_t kShortVectors = 32, kShortNumbers = 32;
+
 struct InteractionShape {
   int64_t V, D;
   int64_t Vp, Dp;  // V padded to a multiple of 4, D to whole vectors
-  int64_t Dr;      // D padded to whole vectors of bf16
+  int64_t Dr;      // D padded to whole vectors of bf16; to 16 where they are short
+
+  bool is_short() const { return V <= kShortVectors && D <= kShortNumbers; }
 };
 // Throws ERR_GRAPH when V is above 64, the most that the kernels' tiles are cut for.
 InteractionShape interaction_shape(int64_t F, int64_t D);

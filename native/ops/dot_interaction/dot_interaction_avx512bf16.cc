@@ -11,11 +11,12 @@ namespace pss {
 namespace {
 
 constexpr int64_t kLanes = Simd::kLanes;
+constexpr Simd::Mask kWhole = 0xFFFF;
 
 // Masked stores take many times as long as plain ones, so whole vectors do without.
 template <typename Number>
 inline void store(Number* to, Simd::Mask mask, __m512 value) {
-  if (mask == 0xFFFF) {
+  if (mask == kWhole) {
     Simd::store(to, value);
   } else {
     Simd::store(mask, to, value);
@@ -51,7 +52,7 @@ struct Triangle {
     const int64_t behind = (end * (end - 1) - i * (i + 1)) / 2;
     for (int64_t v = 0; v < vectors; v++) {
       const int64_t j = v * kLanes;
-      store(row + j, behind >= kLanes ? Simd::Mask{0xFFFF} : Simd::mask(i - j), vector(v));
+      store(row + j, behind >= kLanes ? kWhole : Simd::mask(i - j), vector(v));
     }
     row += i++;
   }
@@ -78,7 +79,7 @@ void tiles_forward(Bf16* pairs, const uint32_t* vectors, float* gram, const Inte
 
 // Short vectors end in as many sums across lanes as they have products. With a vector in every lane there are
 // none: rows of the triangle are products of a vector's words with columns [word, vector].
-constexpr int64_t kShortWords = 16, kShortVectors = 2 * kLanes;
+constexpr int64_t kMostWords = kShortNumbers / 2;
 
 // Eight words of kShortVectors vectors at a time, those of two vectors side by side. Lanes behind V hold
 // copies of the last vector, which nobody reads.
@@ -133,7 +134,7 @@ void short_rows(Triangle& triangle, const uint32_t* columns, const uint32_t* vec
 }
 
 void short_forward(Bf16* pairs, const uint32_t* vectors, const InteractionShape& shape, LookAhead& next) {
-  alignas(64) uint32_t columns[kShortWords * kShortVectors];
+  alignas(64) uint32_t columns[kMostWords * kShortVectors];
   const int64_t share = next.count / 4 + 1;
   ask(next, share);
   transpose_short(columns, vectors, shape);
@@ -150,15 +151,14 @@ void short_forward(Bf16* pairs, const uint32_t* vectors, const InteractionShape&
 
 // words[p, d], p < Vp/2: number d of vectors 2p and 2p + 1.
 void join_vectors(uint32_t* words, const Bf16* vectors, const InteractionShape& shape) {
-  const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7,
-                                         38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-  const __m512i second = _mm512_add_epi16(first, _mm512_set1_epi16(16));
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                         22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const auto half = [&](const Bf16* at) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(at)); };
   for (int64_t p = 0; p < shape.Vp / 2; p++, vectors += 2 * shape.Dr, words += shape.Dr) {
-    for (int64_t d = 0; d < shape.D; d += 32) {
-      const __m512i even = Simd::load_words(reinterpret_cast<const uint32_t*>(vectors + d));
-      const __m512i odd = Simd::load_words(reinterpret_cast<const uint32_t*>(vectors + shape.Dr + d));
-      Simd::store_words(words + d, _mm512_permutex2var_epi16(even, first, odd));
-      Simd::store_words(words + d + 16, _mm512_permutex2var_epi16(even, second, odd));
+    for (int64_t d = 0; d < shape.D; d += kLanes) {
+      const __m512i even = _mm512_castsi256_si512(half(vectors + d));
+      const __m512i both = _mm512_inserti64x4(even, half(vectors + shape.Dr + d), 1);
+      Simd::store_words(words + d, _mm512_permutexvar_epi16(order, both));
     }
   }
 }
@@ -265,7 +265,7 @@ void round_floats_avx512bf16(Bf16* to, const float* from, int64_t n) {
 void dot_forward_avx512bf16(Bf16* pairs, const Bf16* vectors, float* scratch, const InteractionShape& shape,
                             LookAhead next) {
   const auto* words = reinterpret_cast<const uint32_t*>(vectors);
-  if (shape.D <= 2 * kShortWords && shape.V <= kShortVectors) {
+  if (shape.is_short()) {
     short_forward(pairs, words, shape, next);
   } else {
     tiles_forward(pairs, words, scratch, shape, next);

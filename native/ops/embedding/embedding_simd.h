@@ -45,6 +45,7 @@ void simd_gather_sample(Out* out, int64_t ld, const float* memory, const uint32_
                             : Z == 64       ? gather_chunks<64, Out>
                             : Z == 128      ? gather_chunks<128, Out>
                                             : nullptr;
+  if (gather_whole && ld == D) return gather_whole(out, memory, starts, T * chunks, unit);
   for (int64_t t = 0; t < T; t++, out += ld, starts += chunks) {
     if (gather_whole) {
       gather_whole(out, memory, starts, chunks, unit);
