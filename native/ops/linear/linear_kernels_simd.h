@@ -16,8 +16,10 @@ template <typename T>
 constexpr bool kIsBf16 = std::is_same_v<T, Bf16>;
 template <typename T>
 constexpr int64_t kPerWord = kIsBf16<T> ? 2 : 1;
-template <typename T>
-constexpr int kTileRows = kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows;
+// Narrow tiles are higher, so that they have as many sums in flight.
+template <typename T, int V>
+constexpr int kTileRows =
+    std::min(16, (kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows) * Simd::kVectors / V);
 // Columns of the largest tile.
 constexpr int64_t kGroup = Simd::kVectors * kLanes;
 // How many steps ahead a panel's lines are asked for.
@@ -96,7 +98,7 @@ inline void multiply_panels(const Left& a, const uint32_t* panels, int64_t strid
     const uint32_t* panel = panels + column / kPanel * stride + column % kPanel;
     const auto tile_done = [&](auto& sums, int64_t row) { done(sums, row, column); };
     const auto run = [&]<int V>() {
-      multiply_rows<T, kTileRows<T>, V>(a, panel, next, steps, first, last, tile_done);
+      multiply_rows<T, kTileRows<T, V>, V>(a, panel, next, steps, first, last, tile_done);
     };
     switch (std::min(kGroup, columns - column) / kLanes) {
       case 1:
