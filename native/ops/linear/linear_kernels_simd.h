@@ -291,13 +291,14 @@ void pack_backward(uint32_t* panels, int64_t stride, const WeightBlock& w) {
   for (int64_t n = w.first; n < w.end; n += kPerWord<T>) {
     const float* row = w.weights + n * w.ld;
     for (int64_t k = w.column; k < w.last_column; k += kLanes) {
-      Floats low = n < w.rows ? Simd::load(row + k) : Simd::zero(), high = Simd::zero();
+      const Floats low = n < w.rows ? Simd::load(row + k) : Simd::zero();
+      uint32_t* panel = panels + k / kPanel * stride + n / kPerWord<T> * kPanel + k % kPanel;
       if constexpr (kIsBf16<T>) {
-        low = Simd::round(low);
-        if (n + 1 < w.rows) high = Simd::round(Simd::load(row + w.ld + k));
+        const Floats high = n + 1 < w.rows ? Simd::load(row + w.ld + k) : Simd::zero();
+        Simd::store_words(panel, Simd::interleave(low, high));
+      } else {
+        Simd::store_words(panel, Simd::as_words(low));
       }
-      uint32_t* panel = panels + k / kPanel * stride + n / kPerWord<T> * kPanel;
-      Simd::store_words(panel + k % kPanel, step_words<T>(low, high));
     }
   }
 }
