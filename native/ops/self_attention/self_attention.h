@@ -80,6 +80,7 @@ class SelfAttention : public CpuOp {
   void forward_group(int64_t first, int64_t last);
   template <typename Number>
   void backward_group(float* share, int64_t first, int64_t last);
+  void fetch(int64_t b) const;
   template <typename Number>
   void project(int64_t first, int64_t last);
   // Where q, k, v and P of row b are.

@@ -18,6 +18,14 @@ int64_t samples_at_once(int64_t F) {
   return std::clamp<int64_t>(kGemmDepth / in_words<Number>(F), 1, kMostSamples);
 }
 
+// Inlined by force, as its callers are: to the compiler a function that only prefetches does nothing, and
+// calls of it may go.
+template <typename Data>
+[[gnu::always_inline]] inline void fetch_lines(const Data* data, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(Data);
+  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(data + i, 0, 2);
+}
+
 }  // namespace
 
 // A head's transposed vectors and its scores, of bf16 in three forms, and two vectors of each slot; the
@@ -139,6 +147,15 @@ void SelfAttention::forward_group(int64_t first, int64_t last) {
   }
 }
 
+// Asks for what the backward of row b will read, which left the cache since the forward.
+[[gnu::always_inline]] inline void SelfAttention::fetch(int64_t b) const {
+  fetch_lines(qkv_.data() + b * qkv_words_, qkv_words_);
+  fetch_lines(probabilities_.data() + b * probability_words_, probability_words_);
+  fetch_lines(out_->value + b * out_->ld, out_->cols);
+  fetch_lines(out_->gradient + b * out_->ld, out_->cols);
+  fetch_lines(slots_->value + b * slots_->ld, slots_->cols);
+}
+
 // Adds to the weights' gradients, writes the slots' of these samples.
 template <typename Number>
 void SelfAttention::backward_group(float* share, int64_t first, int64_t last) {
@@ -150,6 +167,7 @@ void SelfAttention::backward_group(float* share, int64_t first, int64_t last) {
   Operand<Number> e{};
   for (int64_t b = first; b < last; b++) {
     const int64_t n = b - first;
+    if (b + 1 < last) fetch(b + 1);
     kernels_.of(Number{}).backward(dqkvr + n * F * width, joined + n * pairs * width,
                                    out_->gradient + b * out_->ld, out_->value + b * out_->ld,
                                    probabilities_of<Number>(b, first), qkv_of<Number>(b, first),
