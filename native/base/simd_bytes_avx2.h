@@ -34,11 +34,9 @@ struct Bytes {
   }
   static __m256 to_floats(__m256i sums) { return _mm256_cvtepi32_ps(sums); }
   static void store(uint8_t* to, __m256 values) {
-    const __m256 bounded =
-        _mm256_min_ps(_mm256_max_ps(values, _mm256_setzero_ps()), _mm256_set1_ps(255.0f));
+    const __m256 bounded = _mm256_min_ps(_mm256_max_ps(values, _mm256_setzero_ps()), _mm256_set1_ps(255.0f));
     const __m256i words = _mm256_cvtps_epi32(bounded);
-    const __m128i halves =
-        _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(halves, halves));
   }
 };

@@ -4,17 +4,21 @@ import type { GraphSpec, TensorSpec } from '../graph/graph-spec.ts';
 import { findMlps, type Mlp } from './find-mlps.ts';
 import { Histogram, type Range, stepOf } from './histogram.ts';
 
-/** Bins on each side of 0: of all values between two layers, and of each column of an MLP's input. */
-const HIDDEN_BINS = 2048;
-const COLUMN_BINS = 256;
+/** Bins on each side of 0, of each column. */
+const BINS = 256;
+/**
+ * Of a column's own scale in what it gets, by a geometric mean with the largest of its layer. By its own alone a column of small values has
+ * fine levels but the weights it meets, which are scaled with it, hardly any; by the largest it is the other way round.
+ */
+const OWN_SHARE = 0.6;
 
 /** What the 8 bits of an MLP's activations stand for; native/ops/quantized_mlp/quantized_mlp.h defines it. */
 export interface MlpScales {
   readonly mlp: Mlp;
-  /** [inputs], of each column. */
+  /** [inputs], of each column; 0 for one that was always 0, which is left out. */
   readonly inputScale: readonly number[];
   readonly inputZero: readonly number[];
-  /** [layers − 1], of each layer's outputs but the last one's. */
+  /** [outputs] of each layer but the last, one after the other, likewise. */
   readonly hiddenScale: readonly number[];
 }
 
@@ -24,13 +28,11 @@ export interface Calibration {
   readonly logits: Float32Array;
 }
 
-/** The values an MLP takes and passes on, as they are met. */
+/** An MLP and the values it was seen to take and to pass on. */
 interface Observed {
   readonly mlp: Mlp;
-  /** One for each column of the input. */
-  readonly columns: readonly Histogram[];
-  /** One for each layer but the last. */
-  readonly hidden: readonly Histogram[];
+  /** Of the input and of each layer's output but the last one's; a histogram for each column. */
+  readonly tensors: readonly { readonly index: number; readonly columns: readonly Histogram[] }[];
 }
 
 /**
@@ -44,15 +46,7 @@ export async function calibrate(
   graph: GraphSpec,
   batches: readonly NativeBatch[],
 ): Promise<Calibration> {
-  const observed = findMlps(graph).map((mlp): Observed => {
-    const { shape } = graph.tensors[mlp.input] as TensorSpec;
-    const width = shape.reduce((a, b) => a * b, 1);
-    return {
-      mlp,
-      columns: Array.from({ length: width }, () => new Histogram(COLUMN_BINS)),
-      hidden: mlp.layers.slice(0, -1).map(() => new Histogram(HIDDEN_BINS)),
-    };
-  });
+  const observed = findMlps(graph).map((mlp) => observedOf(graph, mlp));
   const rows = batches.reduce((sum, { labels }) => sum + labels.length, 0);
   const logits = new Float32Array(rows);
   let row = 0;
@@ -66,15 +60,28 @@ export async function calibrate(
   return { scales: observed.map(chooseScales), logits };
 }
 
-function observe({ mlp, columns, hidden }: Observed, valuesOf: (tensor: number) => Float32Array): void {
+function observedOf(graph: GraphSpec, mlp: Mlp): Observed {
+  const tensors = [mlp.input, ...mlp.layers.slice(0, -1).map(({ output }) => output)].map((index) => {
+    const { shape } = graph.tensors[index] as TensorSpec;
+    return {
+      index,
+      columns: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => new Histogram(BINS)),
+    };
+  });
+  return { mlp, tensors };
+}
+
+function observe({ mlp, tensors }: Observed, valuesOf: (tensor: number) => Float32Array): void {
   let notFinite = 0;
-  const input = valuesOf(mlp.input);
-  columns.forEach((histogram, column) => {
-    notFinite += histogram.add(input, column, columns.length);
-  });
-  hidden.forEach((histogram, layer) => {
-    notFinite += histogram.add(valuesOf((mlp.layers[layer] as Mlp['layers'][number]).output));
-  });
+  for (const { index, columns } of tensors) {
+    const values = valuesOf(index);
+    for (let i = 0, column = 0; i < values.length; i++) {
+      const value = values[i] as number;
+      if (Number.isFinite(value)) (columns[column] as Histogram).add(value);
+      else notFinite++;
+      if (++column === columns.length) column = 0;
+    }
+  }
   if (notFinite === 0) return;
   throw new PssError(
     'ERR_QUANTIZATION',
@@ -82,17 +89,22 @@ function observe({ mlp, columns, hidden }: Observed, valuesOf: (tensor: number) 
   );
 }
 
-function chooseScales({ mlp, columns, hidden }: Observed): MlpScales {
-  const ranges = columns.map((histogram) => histogram.bestRange());
+function chooseScales({ mlp, tensors }: Observed): MlpScales {
+  const [input, ...hidden] = tensors.map(({ columns }) => columns.map((column) => column.bestRange())) as [
+    Range[],
+    ...Range[][],
+  ];
+  const inputScale = balanced(input.map(stepOf));
   return {
     mlp,
-    inputScale: ranges.map(stepOf),
-    inputZero: ranges.map(zeroOf),
-    hiddenScale: hidden.map((histogram) => stepOf(histogram.bestRange())),
+    inputScale,
+    inputZero: input.map(({ low }, k) => (low < 0 ? Math.round(-low / (inputScale[k] as number)) : 0)),
+    hiddenScale: hidden.flatMap((ranges) => balanced(ranges.map(stepOf))),
   };
 }
 
-/** The level that stands for 0. */
-function zeroOf(range: Range): number {
-  return Math.round(-range.low / stepOf(range)) + 0;
+/** None becomes smaller, so that all ranges stay covered. */
+function balanced(scales: readonly number[]): number[] {
+  const largest = scales.reduce((a, b) => Math.max(a, b), 0);
+  return scales.map((scale) => scale ** OWN_SHARE * largest ** (1 - OWN_SHARE));
 }

@@ -29,28 +29,16 @@ export class Histogram {
     this.#positive = new Float64Array(bins);
   }
 
-  /**
-   * Counts values[first], values[first + stride], ... up to the end.
-   * @returns how many of them are no finite numbers, and not counted
-   */
-  add(values: Float32Array, first = 0, stride = 1): number {
-    let notFinite = 0;
-    for (let i = first; i < values.length; i += stride) {
-      const value = values[i] as number;
-      if (value === 0) continue;
-      if (!Number.isFinite(value)) {
-        notFinite++;
-        continue;
-      }
-      if (value < this.#low) this.#low = value;
-      if (value > this.#high) this.#high = value;
-      const size = Math.abs(value);
-      while (size >= this.#reach) this.#double();
-      const bin = Math.floor((size / this.#reach) * this.#bins);
-      const side = value < 0 ? this.#negative : this.#positive;
-      side[bin] = (side[bin] as number) + 1;
-    }
-    return notFinite;
+  /** @param value a finite number */
+  add(value: number): void {
+    if (value === 0) return;
+    if (value < this.#low) this.#low = value;
+    if (value > this.#high) this.#high = value;
+    const size = Math.abs(value);
+    while (size >= this.#reach) this.#double();
+    const bin = Math.floor((size / this.#reach) * this.#bins);
+    const side = value < 0 ? this.#negative : this.#positive;
+    side[bin] = (side[bin] as number) + 1;
   }
 
   /**
@@ -93,7 +81,7 @@ function joinNeighbours(counts: Float64Array): Float64Array {
   return counts.map((_, bin) => (counts[2 * bin] ?? 0) + (counts[2 * bin + 1] ?? 0));
 }
 
-/** The distance between neighbouring levels; 1 where nothing but zeros was met. */
+/** The distance between neighbouring levels; 0 where nothing but zeros was met. */
 export function stepOf({ low, high }: Range): number {
-  return (high - low) / STEPS || 1;
+  return (high - low) / STEPS;
 }

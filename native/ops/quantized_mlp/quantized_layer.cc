@@ -18,12 +18,12 @@ int8_t to_weight(float value) {
 }  // namespace
 
 QuantizedLayer::QuantizedLayer(const Parameter* weights, const Parameter* biases, std::vector<float> scales,
-                               std::vector<float> zeros, float out_scale)
+                               std::vector<float> zeros, std::vector<float> out_scales)
     : weight(weights),
       bias(biases),
       input_scale(std::move(scales)),
       input_zero(std::move(zeros)),
-      output_scale(out_scale),
+      output_scale(std::move(out_scales)),
       K(weights->cols),
       N(weights->rows),
       steps((K + kBytesOfWord - 1) / kBytesOfWord),
@@ -47,8 +47,9 @@ void QuantizedLayer::quantize(int64_t panel) {
       sum += w8 * static_cast<int32_t>(input_zero[k]);
     }
     start[n] = -sum;
-    multiplier[n] = row_scale / output_scale;
-    offset[n] = bias->value[n] / output_scale;
+    const float scale = output_scale[static_cast<size_t>(n)];
+    multiplier[n] = scale > 0 ? row_scale / scale : 0.0f;
+    offset[n] = scale > 0 ? bias->value[n] / scale : 0.0f;
   }
 }
 

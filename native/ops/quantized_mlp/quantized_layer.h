@@ -21,17 +21,15 @@ struct InputFormat {
 };
 
 struct QuantizedLayer {
-  // `input_scale` and `input_zero` [K]; bytes of outputs are multiples of `output_scale`, which is 1 where
-  // outputs are floats. They stay referenced: quantize() reads them.
+  // `input_scale` and `input_zero` [K], `output_scale` [N], which is 1 where outputs are floats.
   QuantizedLayer(const Parameter* weight, const Parameter* bias, std::vector<float> input_scale,
-                 std::vector<float> input_zero, float output_scale);
+                 std::vector<float> input_zero, std::vector<float> output_scale);
   // Fills everything below for the outputs of one panel, from the weights as they are.
   void quantize(int64_t panel);
 
   const Parameter* weight;
   const Parameter* bias;
-  std::vector<float> input_scale, input_zero;
-  float output_scale;
+  std::vector<float> input_scale, input_zero, output_scale;
   int64_t K, N;
   int64_t steps;    // words of a row of inputs
   int64_t columns;  // N padded to whole vectors

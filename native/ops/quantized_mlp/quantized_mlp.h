@@ -1,16 +1,17 @@
 // The layers of an MLP in 8-bit integers, one after the other, for prediction. All are ReLU.
 //
-// Inputs get 8 bits without sign by calibrated scales: x[b, k], which may be negative, by a scale and a zero
-// of each column; what goes from layer to layer, which isn't, by one scale.
+// What a layer reads gets 8 bits without sign by a calibrated scale of each column; the first layer's inputs,
+// which may be negative, by a zero of each column too.
 //
 //   q[b, k]  = round(clamp(x[b, k] / input_scale[k] + input_zero[k], 0, 255))
-//   for every layer W [N, K], bias [N] (zero[k] = input_zero[k] in the first, else 0):
-//     w8[n, k] = round(W[n, k] * scale of input k / row_scale[n])
-//                with row_scale[n] the largest |W[n, k] * scale of input k| over k, / 127
+//   for every layer W [N, K], bias [N], whose inputs have scale[k] and zero[k] (0 but in the first):
+//     w8[n, k]  = round(W[n, k] * scale[k] / row_scale[n]), row_scale[n] = max_k |W[n, k] * scale[k]| / 127
 //     sum[b, n] = sum_k w8[n, k] * (q[b, k] - zero[k])              (32-bit integers: exact)
-//     y[b, n]   = sum[b, n] * (row_scale[n] / scale) + bias[n] / scale
-//     of all layers but the last, scale = hidden_scale:  q[b, n] = round(clamp(y[b, n], 0, 255))
-//     of the last, scale = 1:                            y[b, n] = max(y[b, n], 0), as its tensor holds it
+//     y[b, n]   = sum[b, n] * (row_scale[n] / out_scale[n]) + bias[n] / out_scale[n]
+//     of all layers but the last, out_scale the next one's scale:  q[b, n] = round(clamp(y[b, n], 0, 255))
+//     of the last, out_scale = 1:                y[b, n] = max(y[b, n], 0), rounded as its tensor holds it
+//
+// A column of scale 0 is left out: its bytes and its weights are 0.
 //
 // round is to the nearest, ties to even; what isn't a number becomes 0. All floats are float32, x / scale is
 // x * (1 / scale), and each operation is rounded, so that every instruction set gives the same bits from the
@@ -29,7 +30,7 @@ namespace pss {
 // What calibration found; see above.
 struct QuantizedMlpSpec {
   std::vector<float> input_scale, input_zero;  // [K of the first layer]
-  std::vector<float> hidden_scale;             // [layers - 1]
+  std::vector<float> hidden_scale;  // [outputs of the first layer], then of the others but the last
 };
 
 // The definition, for rows [first, last). q [rows, q_ld] begins with row `first`.
@@ -56,7 +57,7 @@ class QuantizedMlp : public CpuOp {
 
  private:
   struct Task {
-    int layer;
+    size_t layer;
     int64_t panel;
   };
   // Rows [first, last), few enough for the scratch buffers.

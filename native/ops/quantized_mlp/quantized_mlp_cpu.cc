@@ -16,6 +16,23 @@ int64_t whole_lines(int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
+bool fits(const QuantizedMlpSpec& spec, const Tensor& x, const std::vector<const Parameter*>& parameters,
+          const Tensor& y) {
+  if (parameters.empty() || parameters.size() % 2 != 0) return false;
+  int64_t inputs = x.cols, hidden = 0;
+  for (size_t p = 0; p < parameters.size(); p += 2) {
+    const Parameter &weight = *parameters[p], &bias = *parameters[p + 1];
+    if (weight.cols != inputs || inputs > kMostInputs || bias.cols != weight.rows) return false;
+    inputs = weight.rows;
+    hidden += inputs;
+  }
+  const auto holds = [](const std::vector<float>& values, int64_t count) {
+    return static_cast<int64_t>(values.size()) == count;
+  };
+  return y.cols == inputs && holds(spec.input_scale, x.cols) && holds(spec.input_zero, x.cols) &&
+         holds(spec.hidden_scale, hidden - inputs);
+}
+
 }  // namespace
 
 const QuantizedMlpKernels* quantized_mlp_kernels(Isa isa) {
@@ -29,44 +46,34 @@ QuantizedMlp::QuantizedMlp(const OpContext& context, const QuantizedMlpSpec& spe
     : CpuOp(context), x_(x), y_(y), kernels_(quantized_mlp_kernels(context.isa)) {
   if (context.training)
     throw Error("ERR_PRECISION", "Layers in int8 don't train; train with precision f32 or bf16.");
-  const size_t count = parameters.size() / 2;
-  const auto fits = [&] {
-    if (count == 0 || parameters.size() != 2 * count || spec.hidden_scale.size() + 1 != count || y->cols != parameters[2 * count - 2]->rows)
-      return false;
-    if (std::max(spec.input_scale.size(), spec.input_zero.size()) != static_cast<size_t>(x->cols) ||
-        spec.input_scale.size() != spec.input_zero.size())
-      return false;
-    int64_t inputs = x->cols;
-    for (size_t l = 0; l < count; l++) {
-      const Parameter& weight = *parameters[2 * l];
-      if (weight.cols != inputs || inputs > kMostInputs || parameters[2 * l + 1]->cols != weight.rows)
-        return false;
-      inputs = weight.rows;
-    }
-    return true;
-  };
-  if (!fits()) throw Error("ERR_GRAPH", "The int8 layers behind '" + x->name + "' don't fit together.");
+  if (!fits(spec, *x, parameters, *y))
+    throw Error("ERR_GRAPH", "The int8 layers behind '" + x->name + "' don't fit together.");
   input_.columns = pad_to_vector(x->cols);
   input_.inverse = AlignedBuffer<float>(static_cast<size_t>(input_.columns));
   input_.zero = AlignedBuffer<float>(static_cast<size_t>(input_.columns));
-  for (int64_t k = 0; k < x->cols; k++) {
-    input_.inverse[k] = 1 / spec.input_scale[k];
+  for (size_t k = 0; k < spec.input_scale.size(); k++) {
+    input_.inverse[k] = spec.input_scale[k] > 0 ? 1 / spec.input_scale[k] : 0.0f;
     input_.zero[k] = spec.input_zero[k];
   }
   row_bytes_ = whole_lines(input_.columns);
-  layers_.reserve(count);
-  for (size_t l = 0; l < count; l++) {
-    const auto inputs = static_cast<size_t>(parameters[2 * l]->cols);
-    const bool first = l == 0;
-    layers_.emplace_back(parameters[2 * l], parameters[2 * l + 1],
-                         first ? spec.input_scale : std::vector<float>(inputs, spec.hidden_scale[l - 1]),
-                         first ? spec.input_zero : std::vector<float>(inputs, 0.0f),
-                         l + 1 < count ? spec.hidden_scale[l] : 1.0f);
+  std::vector<float> scale = spec.input_scale, zero = spec.input_zero;
+  auto hidden = spec.hidden_scale.begin();
+  for (size_t p = 0; p < parameters.size(); p += 2) {
+    const int64_t N = parameters[p]->rows;
+    std::vector<float> out_scale(static_cast<size_t>(N), 1.0f);
+    if (p + 2 < parameters.size()) {
+      std::copy_n(hidden, N, out_scale.begin());
+      hidden += N;
+    }
+    layers_.emplace_back(parameters[p], parameters[p + 1], std::move(scale), std::move(zero), out_scale);
+    scale = std::move(out_scale);
+    zero.assign(static_cast<size_t>(N), 0.0f);
     row_bytes_ = std::max(row_bytes_, whole_lines(layers_.back().columns));
     for (int64_t panel = 0; panel < layers_.back().panels; panel++)
-      pack_tasks_.push_back({static_cast<int>(l), panel});
+      pack_tasks_.push_back({layers_.size() - 1, panel});
   }
-  bytes_ = AlignedBuffer<uint8_t>(static_cast<size_t>(context.team->threads() * 2 * kRowsOfPart * row_bytes_));
+  bytes_ =
+      AlignedBuffer<uint8_t>(static_cast<size_t>(context.team->threads() * 2 * kRowsOfPart * row_bytes_));
 }
 
 int64_t QuantizedMlp::tasks(Stage stage, int64_t) {
@@ -77,7 +84,7 @@ int64_t QuantizedMlp::tasks(Stage stage, int64_t) {
 
 void QuantizedMlp::run_task(Stage, int64_t, int64_t task) {
   const auto [layer, panel] = pack_tasks_[static_cast<size_t>(task)];
-  layers_[static_cast<size_t>(layer)].quantize(panel);
+  layers_[layer].quantize(panel);
 }
 
 void QuantizedMlp::forward_rows(const Batch&, int64_t first, int64_t last) {

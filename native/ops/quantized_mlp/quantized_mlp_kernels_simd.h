@@ -22,8 +22,7 @@ void quantize_rows_of(uint8_t* q, int64_t q_ld, const In* x, int64_t ld, int64_t
                       const InputFormat& format) {
   for (int64_t r = 0; r < rows; r++) {
     for (int64_t k = 0; k < format.columns; k += kLanes) {
-      const Floats scaled =
-          Simd::multiply(Simd::load(x + r * ld + k), Simd::load(format.inverse.data() + k));
+      const Floats scaled = Simd::multiply(Simd::load(x + r * ld + k), Simd::load(format.inverse.data() + k));
       Bytes::store(q + r * q_ld + k, Simd::add(scaled, Simd::load(format.zero.data() + k)));
     }
   }
