@@ -24,8 +24,8 @@ export interface MlpScales {
 
 export interface Calibration {
   readonly scales: readonly MlpScales[];
-  /** Of the batches' rows, by the engine in floats. */
-  readonly logits: Float32Array;
+  /** The graph's output for the rows of all batches: of a whole model, the logits in f32. */
+  readonly outputs: Float32Array;
 }
 
 /** An MLP and the values it was seen to take and to pass on. */
@@ -48,27 +48,31 @@ export async function calibrate(
 ): Promise<Calibration> {
   const observed = findMlps(graph).map((mlp) => observedOf(graph, mlp));
   const rows = batches.reduce((sum, { labels }) => sum + labels.length, 0);
-  const logits = new Float32Array(rows);
-  let row = 0;
+  const outputs = new Float32Array(rows * widthOf(graph, graph.logits));
+  let filled = 0;
   for (const batch of batches) {
     const { values } = await engine.trace(batch);
     const valuesOf = (tensor: number) => values[(graph.tensors[tensor] as TensorSpec).name] as Float32Array;
     for (const each of observed) observe(each, valuesOf);
-    logits.set(valuesOf(graph.logits), row);
-    row += batch.labels.length;
+    const output = valuesOf(graph.logits);
+    outputs.set(output, filled);
+    filled += output.length;
   }
-  return { scales: observed.map(chooseScales), logits };
+  return { scales: observed.map(chooseScales), outputs };
 }
 
 function observedOf(graph: GraphSpec, mlp: Mlp): Observed {
-  const tensors = [mlp.input, ...mlp.layers.slice(0, -1).map(({ output }) => output)].map((index) => {
-    const { shape } = graph.tensors[index] as TensorSpec;
-    return {
-      index,
-      columns: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => new Histogram(BINS)),
-    };
-  });
+  const outputs = mlp.layers.slice(0, -1).map(({ output }) => output);
+  const tensors = [mlp.input, ...outputs].map((index) => ({
+    index,
+    columns: Array.from({ length: widthOf(graph, index) }, () => new Histogram(BINS)),
+  }));
   return { mlp, tensors };
+}
+
+/** Columns of a tensor as a matrix of rows. */
+function widthOf(graph: GraphSpec, tensor: number): number {
+  return (graph.tensors[tensor] as TensorSpec).shape.reduce((a, b) => a * b, 1);
 }
 
 function observe({ mlp, tensors }: Observed, valuesOf: (tensor: number) => Float32Array): void {

@@ -47,7 +47,7 @@ export async function openQuantized(
   open: (graph: GraphSpec, precision: 'f32' | 'bf16') => Promise<NativeEngine>,
 ): Promise<QuantizedEngine> {
   const exact = await open(graph, 'f32');
-  const { scales, logits } = await calibrate(exact, graph, blocksOf(rows, graph)).finally(() =>
+  const { scales, outputs } = await calibrate(exact, graph, blocksOf(rows, graph)).finally(() =>
     exact.dispose(),
   );
   if (scales.length === 0) {
@@ -56,7 +56,7 @@ export async function openQuantized(
       'The model has no hidden layer, so int8 would change nothing; use precision f32 or bf16.',
     );
   }
-  const f32 = aucOf(logits, rows.labels);
+  const f32 = aucOf(outputs, rows.labels);
   const engine = await open(quantizeGraph(graph, scales), 'bf16');
   try {
     const int8 = aucOf(await engine.predict(rows), rows.labels);
