@@ -45,7 +45,6 @@ struct Simd {
   }
   static Floats load(Mask mask, const float* from) { return _mm512_maskz_loadu_ps(mask, from); }
   static void store(Mask mask, float* to, Floats value) { _mm512_mask_storeu_ps(to, mask, value); }
-  static void store(Mask mask, Bf16* to, Floats value) { _mm256_mask_storeu_epi16(to, mask, narrow(value)); }
   // The lanes whose bits are set, from the lowest on; what others hold becomes 0 in `where`.
   static Mask bits(uint64_t lanes) { return static_cast<Mask>(lanes); }
   static Floats where(Mask mask, Floats a) { return _mm512_maskz_mov_ps(mask, a); }
