@@ -1,4 +1,6 @@
+import { freemem } from 'node:os';
 import type { Addon, EngineOptions, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import { PssError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { calibrate } from '../quantization/calibrate.ts';
 import { quantizeGraph } from '../quantization/quantize-graph.ts';
@@ -29,6 +31,7 @@ export async function benchStep(
   const { batchSize, config, model, tableSizes } = benchmark;
   const training = bench === 'step';
   const embedding = model.graph.nodes.find(({ op }) => op === 'embedding')?.attributes;
+  if (peak.gpu === undefined) expectMemory(benchmark);
   const quantized = peak.precision === 'int8';
   const options: EngineOptions = {
     batchSize,
@@ -78,6 +81,17 @@ export async function benchStep(
   } finally {
     await disposeQuietly(engine);
   }
+}
+
+/** @throws PssError ERR_MEMORY when the machine hasn't got what the parameters take, which would end in being killed */
+function expectMemory({ name, model }: BenchCase): void {
+  const [taken, free] = [model.parameters * 4, freemem()];
+  if (taken <= free) return;
+  const [takenGib, freeGib] = [taken, free].map((bytes) => (bytes / 2 ** 30).toFixed(1));
+  throw new PssError(
+    'ERR_MEMORY',
+    `The parameters of ${name} take ${takenGib} GiB, and ${freeGib} GiB are free; give fewer --table-rows, or a smaller --memory-size.`,
+  );
 }
 
 /** The case's model with MLPs in int8, as its initial weights behave on synthetic rows. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { describeCrossovers } from '../bench/crossover.ts';
 import { benchEmbedding, type EmbeddingRow, type SkippedCase } from '../bench/embedding.ts';
@@ -7,7 +7,7 @@ import { EMBEDDING_TABLES, type EmbeddingTable, embeddingCases } from '../bench/
 import { measurePeak } from '../bench/gated-samples.ts';
 import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
-import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
+import { exampleHelp, rowCount, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface EmbeddingBenchOptions extends SharedOptions {
   readonly table: EmbeddingTable | 'all';
@@ -81,11 +81,5 @@ function printCase(output: Output, rows: readonly EmbeddingRow[]): void {
 
 /** `4M,16000` as numbers. */
 function parseRows(text: string): number[] {
-  return text.split(',').map((each) => {
-    const value = Number(each.replace(/M$/i, '')) * (/M$/i.test(each) ? 1e6 : 1);
-    if (!/^\d+(\.\d+)?M?$/i.test(each) || !Number.isInteger(value) || value < 1 || value > 2 ** 32) {
-      throw new InvalidArgumentError('It must be whole numbers up to 2³², as in 4M,16M.');
-    }
-    return value;
-  });
+  return text.split(',').map(rowCount);
 }

@@ -94,6 +94,29 @@ test('times whole steps and predictions', async () => {
   assert.ok(Object.keys(quantized.parts).includes('bottomMlp.forward'));
 });
 
+test('tables are scaled down to a number of rows, small ones kept', () => {
+  const sizes = benchCase('tb-2048', { tableRows: 20_000_000 }).tableSizes;
+  const rows = sizes.reduce((a, b) => a + b, 0);
+  assert.ok(Math.abs(rows - 20_000_000) < 20, `${rows}`);
+  assert.equal([sizes[5], sizes[17], sizes[9]], [3, 976, sizes[0]]);
+  assert.throws(
+    () => benchCase('tb-2048', { tableRows: 1000 }),
+    /have 204184588 rows and can't be scaled to 1000; give --table-rows from \d+ to that/,
+  );
+});
+
+test('a model that no memory holds is told so before it is made', async () => {
+  const huge = benchCase('tb-2048', { sets: ['embedding.kind=full'] });
+  const error = await benchStep(addon, 'step', huge, PEAK, 1).then(
+    () => assert.unreachable(),
+    (e: Error) => e,
+  );
+  assert.match(
+    (error as Error).message,
+    /The parameters of tb-2048 take 97\.\d GiB, and .* free; give fewer --table-rows/,
+  );
+});
+
 test('wrong cases and instruction sets are one sentence and exit code 2', () => {
   for (const [options, expected] of [
     [
@@ -124,7 +147,7 @@ test('the measured crossover lies where the times are the same', () => {
 test('answers wrong sizes with exit code 2', () => {
   const { code, stderr } = runPss(['bench', 'embedding', '--rows', '4X']);
   assert.is(code, 2);
-  assert.match(stderr, /whole numbers up to 2³², as in 4M,16M/);
+  assert.match(stderr, /a whole number up to 2³², as in 16000 or 4M/);
 });
 
 test.run();
