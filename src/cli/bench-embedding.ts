@@ -14,6 +14,7 @@ interface EmbeddingBenchOptions extends SharedOptions {
   readonly rows: readonly number[];
   readonly threads?: number;
   readonly samples: number;
+  readonly seconds?: number;
   readonly json?: string;
 }
 
@@ -30,6 +31,7 @@ export function registerEmbeddingBench(bench: Command): void {
     .option('--rows <n,...>', 'rows of the table, as in 4M,16M', parseRows, [4e6, 16e6, 64e6, 256e6])
     .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
     .option('--samples <n>', 'accepted samples each median is taken of', wholeNumber(1), 15)
+    .option('--seconds <n>', 'stop sampling after about so long, with fewer samples', wholeNumber(1))
     .option('--json <file>', 'also write one JSON object a row to this file')
     .addHelpText('after', exampleHelp('pss bench embedding --table chunk --rows 4M'))
     .action(runEmbeddingBench);
@@ -42,6 +44,7 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
   const peak = measurePeak(addon, options.threads ?? availableParallelism());
   const tables = options.table === 'all' ? EMBEDDING_TABLES : [options.table];
   const rows: EmbeddingRow[] = [];
+  const until = performance.now() + 1000 * (options.seconds ?? Number.POSITIVE_INFINITY);
   for (const table of tables) {
     output.result('                                                milliseconds (share of roofline)');
     output.result(
@@ -49,7 +52,7 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
     );
     const measuredRows: EmbeddingRow[] = [];
     const cases = embeddingCases(table, options.rows);
-    for await (const measured of benchEmbedding(addon, cases, peak, options.samples)) {
+    for await (const measured of benchEmbedding(addon, cases, peak, options.samples, until)) {
       if ('reason' in measured) {
         printSkipped(output, measured);
         continue;

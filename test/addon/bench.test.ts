@@ -68,6 +68,18 @@ test('turns down samples beside a slow probe, and ends all the same', async () =
   assert.is(taken?.rejected, 24);
 });
 
+test('stops with fewer samples when its time is over', async () => {
+  let taken = 0;
+  const work = async () => {
+    taken++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const subject = { work, inspect: async () => undefined };
+  const [samples] = await alternatingSamples(addon, PEAK, 1000, [subject], performance.now() + 50);
+  assert.ok(taken >= 1 && taken <= 4, `${taken} samples`);
+  assert.is(samples?.accepted.length, taken);
+});
+
 test('leaves out what no memory holds, and says so', async () => {
   const [huge] = embeddingCases('compression', [2 ** 32]);
   if (!huge) throw new Error('no case');
