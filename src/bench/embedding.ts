@@ -17,6 +17,9 @@ import { uniformBatch } from './synthetic-batch.ts';
 
 /** Different batches, more of them than caches hold, so that M isn't looked up at the same places again and again. */
 const BATCHES = 16;
+/** A sample is a run of steps, as many as would take this long at the roofline: a step right after a pause waits for threads to wake. */
+const RUN_MS = 2;
+const MOST_STEPS = 8;
 /** Largest share of the free memory that the arrays timed together, or one that is timed alone, may take. */
 const MEMORY_SHARE = 0.5;
 
@@ -151,7 +154,7 @@ async function timeTogether(
   const engines = variants.map(({ planned }) => createEngine(addon, planned, peak));
   try {
     const subjects = variants.map(({ embeddingCase }, i) =>
-      subjectOf(engines[i] as NativeEngine, embeddingCase.rows),
+      subjectOf(engines[i] as NativeEngine, embeddingCase.rows, stepsAt(rooflines[i] as Roofline)),
     );
     const taken = await alternatingSamples(addon, peak, samples, subjects, until);
     return new Map(
@@ -165,22 +168,40 @@ async function timeTogether(
   }
 }
 
-/** One training step on a batch of its own, and before it one that brings M back to where a run of steps keeps it. */
-function subjectOf(engine: NativeEngine, rows: number): Subject<Timings> {
-  const batches = Array.from({ length: BATCHES }, (_, i) => uniformBatch(BATCH_SIZE, rows, i + 1));
-  const learningRate = Float64Array.of(0.01);
-  let calls = 0;
-  const work = async () => {
-    const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
-    await engine.train(batch, BATCH_SIZE, calls, learningRate);
+function stepsAt({ forwardMs, backwardMs }: Roofline): number {
+  return Math.min(MOST_STEPS, Math.max(1, Math.round(RUN_MS / (forwardMs + backwardMs))));
+}
+
+/** Steps on batches of their own, and first one that doesn't count, which brings M and the threads back to where a run of steps keeps them. */
+function subjectOf(engine: NativeEngine, rows: number, steps: number): Subject<Timings> {
+  const { labels, dense, sparse } = uniformBatch(BATCHES * BATCH_SIZE, rows, 1);
+  const learningRates = new Float64Array(steps).fill(0.01);
+  let taken = 0;
+  const run = async (count: number) => {
+    // The run that would pass the last batch starts over.
+    const first = (taken % BATCHES) + count > BATCHES ? 0 : (taken % BATCHES) * BATCH_SIZE;
+    const last = first + count * BATCH_SIZE;
+    const batch = {
+      labels: labels.subarray(first, last),
+      dense: dense.subarray(first, last),
+      sparse: sparse.subarray(first, last),
+    };
+    await engine.train(batch, BATCH_SIZE, taken + 1, learningRates.subarray(0, count));
+    taken += count;
   };
   return {
-    prepare: async () => {
-      await work();
+    work: async () => {
+      await run(1);
       await engine.takeTimings();
+      await run(steps);
     },
-    work,
-    inspect: () => engine.takeTimings(),
+    inspect: async () =>
+      Object.fromEntries(
+        Object.entries(await engine.takeTimings()).map(([part, milliseconds]) => [
+          part,
+          milliseconds / steps,
+        ]),
+      ),
   };
 }
 

@@ -41,8 +41,6 @@ export function measurePeak(addon: Addon, threads: number, precision: Peak['prec
 
 /** What is timed. */
 export interface Subject<Details> {
-  /** Runs right before each sample, untimed: where others ran in between, it brings back what they drove out of the caches. */
-  readonly prepare?: () => Promise<void>;
   /** What one sample does. */
   readonly work: () => Promise<void>;
   /** Called after each sample, outside its time. */
@@ -94,11 +92,10 @@ export async function alternatingSamples<Details>(
 async function takeSample<Details>(
   addon: Addon,
   peak: Peak,
-  { prepare, work, inspect }: Subject<Details>,
+  { work, inspect }: Subject<Details>,
 ): Promise<Sample<Details> | undefined> {
   const probe = () =>
     peak.gpu === undefined ? addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision) : peak.gflops;
-  await prepare?.();
   const before = probe();
   const start = performance.now();
   await work();
