@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kTinyRange = 512, kSmallRange = 16384, kLargeRange = 65536;
 constexpr int64_t kFewRanges = 4096, kManyRanges = 16384;
 // A small M is cut into so many ranges that threads have something to share.
-constexpr int64_t kLeastRanges = 128;
+constexpr int64_t kLeastRanges = 64;
 // Chunks of one float are so many that placing their records costs most, where they are sorted: a processor
 // writes to about this many places at full speed.
 constexpr int64_t kWriteStreams = 32;
