@@ -18,8 +18,7 @@ template <typename T>
 constexpr int64_t kPerWord = kIsBf16<T> ? 2 : 1;
 // Narrow tiles are higher, so that they have as many sums in flight.
 template <typename T, int V>
-constexpr int kTileRows =
-    std::min(16, (kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows) * Simd::kVectors / V);
+constexpr int kTileRows = std::min(16, (kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows) * Simd::kVectors / V);
 // Columns of the largest tile.
 constexpr int64_t kGroup = Simd::kVectors * kLanes;
 // How many steps ahead a panel's lines are asked for.
