@@ -72,6 +72,7 @@ struct Simd {
     return _mm256_andnot_si256(_mm256_cmpeq_epi32(as_words(a), as_words(b)), inside);
   }
   static bool is_empty(Mask mask) { return _mm256_testz_si256(mask, mask); }
+  static bool is_full(Mask mask) { return _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 0xFF; }
   // There are no masked loads and stores of 16 bits: one by one.
   static Floats load(Mask mask, const Bf16* from) {
     alignas(16) Bf16 part[kLanes] = {};
