@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { GraphBuilder, TensorRef } from '../../src/graph/graph-builder.ts';
 import * as build from '../../src/graph/interactions.ts';
 import { missingCuda } from '../helpers/cuda-device.ts';
 import {
@@ -10,7 +11,7 @@ import {
   interactionGraphOf,
 } from '../helpers/interaction-cases.ts';
 import * as define from '../helpers/interaction-definitions.ts';
-import { traceGraph } from '../helpers/op-graphs.ts';
+import { traceGraph, withEngine } from '../helpers/op-graphs.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 import { testUnless } from '../helpers/skippable.ts';
 
@@ -64,6 +65,32 @@ const LARGE: readonly InteractionCase[] = [
 for (const one of LARGE) {
   testUnless(test, reason, `${one.name}: values and gradients are those of the float64 definition`, () =>
     checkInteraction(one, 14, seed, [{ device: 'cuda' }]),
+  );
+}
+
+for (const one of interactionCases(6, 8).filter(({ name }) => /^(cin|attention)/.test(name))) {
+  // TF32 keeps 10 bits of each factor's fraction, so a factor is off by 2⁻¹¹ at most; three layers or a softmax make several times that.
+  testUnless(test, reason, `${one.name} in TF32 is near the float64 definition`, () =>
+    checkInteraction(one, 9, seed, [{ device: 'cuda', tf32: true }], 2 ** -6),
+  );
+}
+
+for (const [what, make] of [
+  ['attention', (graph: GraphBuilder, x: TensorRef) => build.selfAttention(graph, 'op', x, 1, 4096)],
+  ['cin', (graph: GraphBuilder, x: TensorRef) => build.cin(graph, 'op', x, [2])],
+] as const) {
+  testUnless(
+    test,
+    reason,
+    `${what} too large for a GPU's shared memory is refused in a sentence`,
+    async () => {
+      const F = what === 'cin' ? 2000 : 34;
+      const { graph } = interactionGraphOf({ name: what, F, D: 4, make, definition: define.fm(F, 4) });
+      const refused = await withEngine(graph, { device: 'cuda' }, async () => 'nothing').catch(
+        (error: Error) => error.message,
+      );
+      assert.match(refused, /more than a GPU's shared memory holds; use device cpu\.$/);
+    },
   );
 }
 

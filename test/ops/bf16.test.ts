@@ -54,7 +54,11 @@ for (const [rows, hidden, outputs] of [
 for (const [numTables, dim] of [
   [1, 3],
   [7, 20],
+  [16, 16],
   [26, 16],
+  [31, 32],
+  [32, 16],
+  [63, 48],
   [26, 128],
 ] as const) {
   test(`the interaction of ${numTables} slots of ${dim} floats is that of its rounded inputs, rounded`, async () => {

@@ -17,10 +17,15 @@
 
 namespace pss {
 
+// Few short vectors, which fit a kernel's registers and L1 another way: at most so many, of so many numbers.
+constexpr int64_t kShortVectors = 32, kShortNumbers = 32;
+
 struct InteractionShape {
   int64_t V, D;
   int64_t Vp, Dp;  // V padded to a multiple of 4, D to whole vectors
-  int64_t Dr;      // D padded to whole vectors of bf16
+  int64_t Dr;      // D padded to whole vectors of bf16; to 16 where they are short
+
+  bool is_short() const { return V <= kShortVectors && D <= kShortNumbers; }
 };
 // Throws ERR_GRAPH when V is above 64, the most that the kernels' tiles are cut for.
 InteractionShape interaction_shape(int64_t F, int64_t D);
@@ -47,7 +52,7 @@ void dot_backward_avx512(float* dbottom, float* dslots, const float* vectors, co
 // The same with vectors, pairs and gradients rounded to bf16 where the products read and where they are
 // stored; what the kernels above compute from vectors rounded beforehand. Sums are float32. `vectors` is
 // [Vp, Dr], and serves the forward and the backward pass.
-void round_vectors_avx512bf16(Bf16* rounded, const float* vectors, const InteractionShape& shape);
+void round_floats_avx512bf16(Bf16* to, const float* from, int64_t n);
 void dot_forward_avx512bf16(Bf16* pairs, const Bf16* vectors, float* scratch, const InteractionShape& shape,
                             LookAhead next);
 void dot_backward_avx512bf16(const Matrix& dbottom, const Matrix& dslots, const Bf16* vectors, float* scratch,
@@ -77,9 +82,9 @@ class DotInteraction : public CpuOp {
   void backward_sample(int64_t b, const Scratch& scratch, LookAhead next);
   void forward_native(int64_t first, int64_t last);
   void backward_native(int64_t first, int64_t last);
-  // The calling thread's copies of a block's vectors as bf16 [rows, Vp, Dr].
+  // The calling thread's copies of a block's vectors as bf16 [rows, Vp, Dr]; what is padding stays zero.
   Bf16* kept_vectors(int64_t row);
-  void keep_vectors(int64_t b, Bf16* kept);
+  void keep_vectors(int64_t b, Bf16* kept) const;
   const Tensor* bottom_;
   const Tensor* slots_;
   const Embedding* fused_;

@@ -10,6 +10,9 @@ namespace {
 
 constexpr int64_t kTile = 4;
 constexpr int64_t kMaxVectors = 64;
+// Chunks between the one that is asked for and the one that is gathered, at the least: one sample's products
+// are over before its memory answers where chunks are few.
+constexpr int64_t kChunksAhead = 48;
 
 template <typename Kernel>
 Kernel* choose(Isa isa, Kernel* avx512, Kernel* avx2, Kernel* reference) {
@@ -30,8 +33,9 @@ InteractionShape interaction_shape(int64_t F, int64_t D) {
     throw Error("ERR_GRAPH", "The dot interaction takes at most " + std::to_string(kMaxVectors - 1) +
                                  " slots beside the bottom output, not " + std::to_string(F) + ".");
   }
-  return {F + 1, D, (F + 1 + kTile - 1) / kTile * kTile, pad_to_vector(D),
-          (D + 2 * kVector - 1) / (2 * kVector) * (2 * kVector)};
+  InteractionShape shape{F + 1, D, (F + 1 + kTile - 1) / kTile * kTile, pad_to_vector(D), 0};
+  shape.Dr = shape.is_short() ? shape.Dp : (D + 2 * kVector - 1) / (2 * kVector) * (2 * kVector);
+  return shape;
 }
 
 int64_t interaction_scratch(const InteractionShape& shape) {
@@ -81,16 +85,15 @@ void DotInteraction::load_vectors(float* vectors, int64_t b) const {
       std::memcpy(vectors + i * Dp, slots + (i - 1) * D, static_cast<size_t>(D) * sizeof(float));
     }
   }
-  if (!bf16_ || native_) return;
+  if (!bf16_) return;
   for (int64_t k = 0; k < shape_.V * Dp; k++) vectors[k] = to_float(to_bf16(vectors[k]));
 }
 
 LookAhead DotInteraction::ahead(int64_t b, int64_t last) const {
   if (!fused_) return {};
   const Addressing& addressing = fused_->addressing();
-  const uint32_t* starts =
-      b + 1 < last ? fused_->starts() + (b + 1) * addressing.T * addressing.chunks : nullptr;
-  return look_ahead(fused_->memory(), starts, addressing);
+  const int64_t row = addressing.T * addressing.chunks, later = b + (kChunksAhead + row - 1) / row;
+  return look_ahead(fused_->memory(), later < last ? fused_->starts() + later * row : nullptr, addressing);
 }
 
 Bf16* DotInteraction::kept_vectors(int64_t row) {
@@ -112,10 +115,24 @@ void DotInteraction::forward_rows(const Batch&, int64_t first, int64_t last) {
   }
 }
 
-void DotInteraction::keep_vectors(int64_t b, Bf16* kept) {
-  const Scratch scratch = thread_scratch();
-  load_vectors(scratch.vectors, b);
-  round_vectors_avx512bf16(kept, scratch.vectors, shape_);
+void DotInteraction::keep_vectors(int64_t b, Bf16* kept) const {
+  const int64_t D = shape_.D, Dr = shape_.Dr;
+  const auto copy_row = [&](Bf16* to, const auto* from) {
+    if constexpr (std::is_same_v<decltype(from), const Bf16*>) {
+      std::memcpy(to, from, static_cast<size_t>(D) * sizeof(Bf16));
+    } else {
+      round_floats_avx512bf16(to, from, D);
+    }
+  };
+  visit_rows(bottom_->values(), b, [&](const auto* row) { copy_row(kept, row); });
+  if (fused_) {
+    const Addressing& addressing = fused_->addressing();
+    const uint32_t* starts = fused_->starts() + b * addressing.T * addressing.chunks;
+    gather_sample_avx512bf16(kept + Dr, Dr, fused_->memory(), starts, addressing);
+    return;
+  }
+  const float* slots = slots_->value + b * slots_->ld;
+  for (int64_t i = 1; i < shape_.V; i++) copy_row(kept + i * Dr, slots + (i - 1) * D);
 }
 
 void DotInteraction::forward_native(int64_t first, int64_t last) {

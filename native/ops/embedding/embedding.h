@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/aligned_buffer.h"
+#include "base/bf16.h"
 #include "ops/cpu_op.h"
 #include "ops/embedding/addressing.h"
 
@@ -21,6 +22,9 @@ void gather_sample_avx2(float* out, int64_t ld, const float* memory, const uint3
                         const Addressing& addressing);
 void gather_sample_avx512(float* out, int64_t ld, const float* memory, const uint32_t* starts,
                           const Addressing& addressing);
+// The same, rounded to bf16.
+void gather_sample_avx512bf16(Bf16* out, int64_t ld, const float* memory, const uint32_t* starts,
+                              const Addressing& addressing);
 
 // The kernels of one instruction set.
 struct LookupKernels {

@@ -125,9 +125,11 @@ void Linear::step_weights(int64_t B, int64_t task, float rate) {
   const int64_t first = task * kPanel, rows = std::min(kPanel, N_ - first);
   for (int64_t column = 0; column < K_; column += kPanel) {
     const int64_t columns = std::min(kPanel, K_ - column);
+    const auto x = [&](int64_t k) { return x_panels_.data() + k / kPanel * batch_stride_; };
+    // Behind the last panel it is most likely another task of this layer.
+    const uint32_t* next = x(column + kPanel < K_ ? column + kPanel : 0);
     kernels_->weight_step(weight_->value + first * K_ + column, K_, rate,
-                          dz_panels_.data() + task * batch_stride_,
-                          x_panels_.data() + column / kPanel * batch_stride_,
+                          dz_panels_.data() + task * batch_stride_, x(column), next,
                           panel_words(B, precision_) / kPanel, rows, columns);
     pack(task, column, columns);
   }

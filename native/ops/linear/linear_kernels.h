@@ -42,9 +42,9 @@ struct LinearKernels {
   void (*weight_gradient)(float* dweights, int64_t ld, const uint32_t* dz, const uint32_t* x, int64_t stride,
                           int64_t steps, int64_t rows, int64_t columns);
   // The same for one panel of x and at most kMostSteps steps, followed by the update of plain SGD instead of
-  // stored: weights[n, k] -= rate * dweights[n, k].
+  // stored: weights[n, k] -= rate * dweights[n, k]. Meanwhile the panel of x that comes next is brought near.
   void (*weight_step)(float* weights, int64_t ld, float rate, const uint32_t* dz, const uint32_t* x,
-                      int64_t steps, int64_t rows, int64_t columns);
+                      const uint32_t* next, int64_t steps, int64_t rows, int64_t columns);
   // Rows [first, min(first + kPanel, rows)) and columns [column, column + columns) of W [rows, ld] to the
   // panels that y and dx are multiplied with: `forward` has steps along a row of W, `backward` (null: not
   // wanted) along its columns, each with rows padded by zeros to whole vectors. `column` is a multiple of

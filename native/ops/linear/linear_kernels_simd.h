@@ -16,12 +16,15 @@ template <typename T>
 constexpr bool kIsBf16 = std::is_same_v<T, Bf16>;
 template <typename T>
 constexpr int64_t kPerWord = kIsBf16<T> ? 2 : 1;
-template <typename T>
-constexpr int kTileRows = kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows;
+// Narrow tiles are higher, so that they have as many sums in flight.
+template <typename T, int V>
+constexpr int kTileRows = std::min(16, (kIsBf16<T> ? Simd::kRowsBf16 : Simd::kRows) * Simd::kVectors / V);
 // Columns of the largest tile.
 constexpr int64_t kGroup = Simd::kVectors * kLanes;
 // How many steps ahead a panel's lines are asked for.
 constexpr int64_t kAhead = 8;
+// Words of a cache line.
+constexpr int64_t kLine = 16;
 
 // Words of A, `row` apart from row to row and `step` from step to step.
 struct Left {
@@ -29,8 +32,24 @@ struct Left {
   int64_t row, step;
 };
 
-template <typename T, int R, int V>
-inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* panel, int64_t steps) {
+// A panel that will be wanted next, brought into the L2 cache by the tiles of the one before, each of which
+// asks for a line of every step. From farther away it would come too late for a loop that asks for kAhead
+// steps.
+struct NextPanel {
+  const uint32_t* words;
+  NextPanel of_tile(int64_t tile) const { return {words + tile % (kPanel / kLine) * kLine}; }
+  void ask(int64_t step) const {
+    _mm_prefetch(reinterpret_cast<const char*>(words + step * kPanel), _MM_HINT_T1);
+  }
+};
+struct NoNextPanel {
+  NoNextPanel of_tile(int64_t) const { return {}; }
+  void ask(int64_t) const {}
+};
+
+template <typename T, int R, int V, typename Next>
+inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* panel, const Next& next,
+                          int64_t steps) {
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
@@ -45,6 +64,7 @@ inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* p
       b[v] = Simd::load_words(panel + v * kLanes);
       _mm_prefetch(reinterpret_cast<const char*>(panel + kAhead * kPanel + v * kLanes), _MM_HINT_T0);
     }
+    next.ask(p);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
       const Words word = Simd::set_word(left[r * a.row]);
@@ -55,29 +75,29 @@ inline void multiply_tile(Floats (&sums)[R][V], const Left& a, const uint32_t* p
 }
 
 // Tiles of R rows, then one of what is left; each goes to done(sums, first row).
-template <typename T, int R, int V, typename Done>
-inline void multiply_rows(const Left& a, const uint32_t* panel, int64_t steps, int64_t first, int64_t last,
-                          const Done& done) {
+template <typename T, int R, int V, typename Next, typename Done>
+inline void multiply_rows(const Left& a, const uint32_t* panel, const Next& next, int64_t steps,
+                          int64_t first, int64_t last, const Done& done) {
   int64_t row = first;
   for (; row + R <= last; row += R) {
     Floats sums[R][V];
-    multiply_tile<T, R, V>(sums, {a.words + row * a.row, a.row, a.step}, panel, steps);
+    multiply_tile<T, R, V>(sums, {a.words + row * a.row, a.row, a.step}, panel, next.of_tile(row / R), steps);
     done(sums, row);
   }
   if constexpr (R > 1) {
-    if (row < last) multiply_rows<T, R - 1, V>(a, panel, steps, row, last, done);
+    if (row < last) multiply_rows<T, R - 1, V>(a, panel, next, steps, row, last, done);
   }
 }
 
 // All rows by `columns` columns; done(sums, row, column) takes each tile.
-template <typename T, typename Done>
-inline void multiply_panels(const Left& a, const uint32_t* panels, int64_t stride, int64_t steps,
-                            int64_t first, int64_t last, int64_t columns, const Done& done) {
+template <typename T, typename Next, typename Done>
+inline void multiply_panels(const Left& a, const uint32_t* panels, int64_t stride, const Next& next,
+                            int64_t steps, int64_t first, int64_t last, int64_t columns, const Done& done) {
   for (int64_t column = 0; column < columns; column += kGroup) {
     const uint32_t* panel = panels + column / kPanel * stride + column % kPanel;
     const auto tile_done = [&](auto& sums, int64_t row) { done(sums, row, column); };
     const auto run = [&]<int V>() {
-      multiply_rows<T, kTileRows<T>, V>(a, panel, steps, first, last, tile_done);
+      multiply_rows<T, kTileRows<T, V>, V>(a, panel, next, steps, first, last, tile_done);
     };
     switch (std::min(kGroup, columns - column) / kLanes) {
       case 1:
@@ -114,7 +134,7 @@ void multiply(const Matrix& c, const Matrix& a, const uint32_t* panels, int64_t 
               bool relu, int64_t first, int64_t last, int64_t columns, int64_t depth) {
   const Left left{static_cast<const uint32_t*>(a.data), a.ld / kPerWord<T>, 1};
   visit_rows(c, 0, [&](auto* out) {
-    multiply_panels<T>(left, panels, stride, depth / kPerWord<T>, first, last, columns,
+    multiply_panels<T>(left, panels, stride, NoNextPanel{}, depth / kPerWord<T>, first, last, columns,
                        [&](auto& sums, int64_t row, int64_t column) {
                          store_tile(out + row * c.ld + column, c.ld, sums, bias ? bias + column : nullptr,
                                     relu);
@@ -199,8 +219,8 @@ void weight_gradient(float* dweights, int64_t ld, const uint32_t* dz, const uint
                      int64_t steps, int64_t rows, int64_t columns) {
   for (int64_t step = 0; step < steps; step += kMostSteps) {
     const Left left{dz + step * kPanel, 1, kPanel};
-    multiply_panels<T>(left, x + step * kPanel, stride, std::min(kMostSteps, steps - step), 0, rows, columns,
-                       [&](auto& sums, int64_t row, int64_t column) {
+    multiply_panels<T>(left, x + step * kPanel, stride, NoNextPanel{}, std::min(kMostSteps, steps - step), 0,
+                       rows, columns, [&](auto& sums, int64_t row, int64_t column) {
                          float* out = dweights + row * ld + column;
                          for (auto& tile_row : sums) {
                            float* at = out;
@@ -216,10 +236,10 @@ void weight_gradient(float* dweights, int64_t ld, const uint32_t* dz, const uint
 }
 
 template <typename T>
-void weight_step(float* weights, int64_t ld, float rate, const uint32_t* dz, const uint32_t* x, int64_t steps,
-                 int64_t rows, int64_t columns) {
+void weight_step(float* weights, int64_t ld, float rate, const uint32_t* dz, const uint32_t* x,
+                 const uint32_t* next, int64_t steps, int64_t rows, int64_t columns) {
   const Floats factor = Simd::set(rate);
-  multiply_panels<T>({dz, 1, kPanel}, x, 0, steps, 0, rows, columns,
+  multiply_panels<T>({dz, 1, kPanel}, x, 0, NextPanel{next}, steps, 0, rows, columns,
                      [&](auto& sums, int64_t row, int64_t column) {
                        float* out = weights + row * ld + column;
                        for (auto& tile_row : sums) {
@@ -270,13 +290,14 @@ void pack_backward(uint32_t* panels, int64_t stride, const WeightBlock& w) {
   for (int64_t n = w.first; n < w.end; n += kPerWord<T>) {
     const float* row = w.weights + n * w.ld;
     for (int64_t k = w.column; k < w.last_column; k += kLanes) {
-      Floats low = n < w.rows ? Simd::load(row + k) : Simd::zero(), high = Simd::zero();
+      const Floats low = n < w.rows ? Simd::load(row + k) : Simd::zero();
+      uint32_t* panel = panels + k / kPanel * stride + n / kPerWord<T> * kPanel + k % kPanel;
       if constexpr (kIsBf16<T>) {
-        low = Simd::round(low);
-        if (n + 1 < w.rows) high = Simd::round(Simd::load(row + w.ld + k));
+        const Floats high = n + 1 < w.rows ? Simd::load(row + w.ld + k) : Simd::zero();
+        Simd::store_words(panel, Simd::interleave(low, high));
+      } else {
+        Simd::store_words(panel, Simd::as_words(low));
       }
-      uint32_t* panel = panels + k / kPanel * stride + n / kPerWord<T> * kPanel;
-      Simd::store_words(panel + k % kPanel, step_words<T>(low, high));
     }
   }
 }

@@ -2,7 +2,8 @@
 
 Settings beside those of dlrm_torch.py: model (the config's section), linearSize (floats of the first-order weights'
 array), variant. The CIN's products over all pairs of maps go through conv1d as in the public code (`conv`), or
-through one matrix product over all samples and components (`product`).
+through a matrix product for each chunk of samples and components (`chunks`), whose pairs are made again in the
+backward pass, so that they stay in the cache.
 """
 
 import torch
@@ -56,10 +57,43 @@ class Attention(nn.Module):
         return functional.relu((weights @ split(v)).transpose(1, 2).flatten(2) + r)
 
 
+class ChunkedMaps(torch.autograd.Function):
+    """(below [R, H], e [R, F], weight [N, H*F], bias [N]) -> [R, N], of pairs made CHUNK rows at a time."""
+
+    CHUNK = 1024
+
+    @staticmethod
+    def pairs(below, e):
+        return (below.unsqueeze(2) * e.unsqueeze(1)).flatten(1)
+
+    @staticmethod
+    def forward(ctx, below, e, weight, bias):
+        ctx.save_for_backward(below, e, weight)
+        out = torch.empty(len(e), len(weight), dtype=e.dtype)
+        for r in range(0, len(e), ChunkedMaps.CHUNK):
+            rows = slice(r, r + ChunkedMaps.CHUNK)
+            torch.addmm(bias, ChunkedMaps.pairs(below[rows], e[rows]), weight.t(), out=out[rows])
+        return out
+
+    @staticmethod
+    def backward(ctx, dout):
+        below, e, weight = ctx.saved_tensors
+        dbelow, de = torch.empty_like(below), torch.empty_like(e)
+        dweight = torch.zeros(weight.shape)
+        for r in range(0, len(e), ChunkedMaps.CHUNK):
+            rows = slice(r, r + ChunkedMaps.CHUNK)
+            x, y, d = below[rows], e[rows], dout[rows]
+            dweight += d.t() @ ChunkedMaps.pairs(x, y)
+            dpairs = (d @ weight).view(len(y), x.shape[1], -1)
+            dbelow[rows] = torch.bmm(dpairs, y.unsqueeze(2)).squeeze(2)
+            de[rows] = torch.bmm(x.unsqueeze(1), dpairs).squeeze(1)
+        return dbelow, de, dweight.to(weight.dtype), dout.sum(0)
+
+
 class Cin(nn.Module):
     def __init__(self, fields, sizes, variant):
         super().__init__()
-        self.product = variant == "product"
+        self.variant = variant
         self.layers, self.halves = nn.ModuleList(), []
         maps = fields
         for i, size in enumerate(sizes):
@@ -69,20 +103,23 @@ class Cin(nn.Module):
         self.outputs = sum(size - half for size, half in zip(sizes, self.halves))
 
     def forward(self, e):
-        if self.product:
+        if torch.is_autocast_cpu_enabled():
+            e = e.to(torch.bfloat16)  # so that pairs are made, kept and read in the format of their products
+        if self.variant != "conv":
             e = e.transpose(1, 2).contiguous()  # [B, D, F]
         below, outputs = e, []
         for layer, half in zip(self.layers, self.halves):
-            if self.product:
-                z = (below.unsqueeze(3) * e.unsqueeze(2)).flatten(2)
-                maps = functional.relu(functional.linear(z, layer.weight.squeeze(2), layer.bias))
-                below = maps[:, :, :half]
-                outputs.append(maps[:, :, half:].sum(1))
-            else:
+            if self.variant == "conv":
                 z = (below.unsqueeze(2) * e.unsqueeze(1)).flatten(1, 2)
                 maps = functional.relu(layer(z))
                 below = maps[:, :half]
                 outputs.append(maps[:, half:].sum(2))
+                continue
+            rows = (x.reshape(-1, x.shape[2]) for x in (below, e))
+            maps = ChunkedMaps.apply(*rows, layer.weight.squeeze(2).to(e.dtype), layer.bias.to(e.dtype))
+            maps = functional.relu(maps.view(*e.shape[:2], -1))
+            below = maps[:, :, :half]
+            outputs.append(maps[:, :, half:].sum(1))
         return torch.cat(outputs, 1)
 
 

@@ -145,7 +145,7 @@ def main():
             model(dense, ids)
 
     step = train_step if training else predict
-    for batch in data:
+    for batch in data[: s["warmUpSteps"]]:
         step(*batch)
     print("ready", flush=True)
     done = 0
