@@ -22,7 +22,7 @@ const TYPESCRIPT = {
   'run-log': ['graph'],
   models: ['graph', 'manifest'],
   reader: ['manifest'],
-  batch: ['reader', 'manifest', 'random'],
+  batch: ['reader', 'addon', 'manifest'],
   checkpoint: ['addon', 'graph', 'manifest'],
   prepare: ['addon', 'arrow', 'manifest', 'random'],
   synth: ['addon', 'manifest', 'prepare'],
@@ -82,6 +82,7 @@ const GROUND = ['errors', 'make-folder', 'version'];
 const NATIVE = {
   base: [],
   criteo: ['base'],
+  rows: ['base'],
   backend: ['base'],
   ops: ['backend', 'base'],
   // An optimizer walks the chunks that an embedding op addresses.
@@ -89,7 +90,7 @@ const NATIVE = {
   // Synthetic rows have the layout of the parser's.
   synth: ['criteo', 'backend', 'base'],
   graph: ['ops', 'optim', 'backend', 'base'],
-  addon: ['graph', 'criteo', 'synth', 'ops', 'optim', 'backend', 'base'],
+  addon: ['graph', 'criteo', 'rows', 'synth', 'ops', 'optim', 'backend', 'base'],
 };
 
 const MAX_LINES = { ts: 300, mjs: 300, cc: 400, h: 400, cu: 400, cuh: 400 };
