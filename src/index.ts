@@ -28,7 +28,13 @@ export type {
 } from './run-log/events.ts';
 export { synthesize } from './synth/synth.ts';
 export type { SynthOptions } from './synth/synth-options.ts';
-export { type EvaluateRequest, evaluateModel } from './train/evaluate-model.ts';
+export {
+  type CalibrationSource,
+  type EvaluateRequest,
+  evaluateModel,
+  type ModelEvaluation,
+} from './train/evaluate-model.ts';
+export type { CalibrationReport, CalibrationRows } from './train/quantized-model.ts';
 export type { Reporter } from './train/reporter.ts';
 export {
   type ResumeRequest,

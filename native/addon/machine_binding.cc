@@ -54,10 +54,10 @@ Napi::Value find_gpu(const Napi::CallbackInfo& info) {
 Napi::Value fma_probe(const Napi::CallbackInfo& info) {
   const int threads = info[0].ToNumber().Int32Value();
   const int64_t iterations = info[1].ToNumber().Int64Value();
-  const bool bf16 = info[2].IsString() && info[2].As<Napi::String>().Utf8Value() == "bf16";
-  return Napi::Number::New(
-      info.Env(), fma_rate(std::clamp(threads, 1, 1024), std::clamp<int64_t>(iterations, 1, 1'000'000'000),
-                           bf16 ? Precision::kBf16 : Precision::kF32));
+  const std::string of = info[2].IsString() ? info[2].As<Napi::String>().Utf8Value() : "f32";
+  const Factors factors = of == "bf16" ? Factors::kBf16 : of == "int8" ? Factors::kInt8 : Factors::kF32;
+  return Napi::Number::New(info.Env(), fma_rate(std::clamp(threads, 1, 1024),
+                                                std::clamp<int64_t>(iterations, 1, 1'000'000'000), factors));
 }
 
 Napi::Value chunk_probe(const Napi::CallbackInfo& info) {

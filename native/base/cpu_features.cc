@@ -84,6 +84,10 @@ std::vector<std::string> cpu_feature_names() {
   return names;
 }
 
+bool has_vnni() {
+  return has(Isa::kAvx512) && __builtin_cpu_supports("avx512vnni");
+}
+
 std::string cpu_model_name() {
   return cpuinfo_field("model name");
 }

@@ -18,6 +18,9 @@ Isa choose_isa(const std::string& wanted);
 // Names of the instruction sets that matter here and that this CPU has.
 std::vector<std::string> cpu_feature_names();
 
+// Whether this CPU multiplies bytes in 512-bit vectors, summing in 32 bits (AVX-512 VNNI).
+bool has_vnni();
+
 std::string cpu_model_name();
 
 }  // namespace pss

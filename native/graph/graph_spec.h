@@ -23,6 +23,7 @@ class Attributes {
   int64_t integer(const std::string& name) const { return static_cast<int64_t>(get<double>(name)); }
   const std::string& string(const std::string& name) const { return get<std::string>(name); }
   std::vector<int64_t> integers(const std::string& name) const;
+  const std::vector<double>& numbers(const std::string& name) const { return get<std::vector<double>>(name); }
 
  private:
   template <typename T>

@@ -38,6 +38,7 @@
 #include "ops/logit_sum/logit_sum_cuda.h"
 #include "ops/projection/projection.h"
 #include "ops/projection/projection_cuda.h"
+#include "ops/quantized_mlp/quantized_mlp.h"
 #include "ops/self_attention/self_attention.h"
 #include "ops/self_attention/self_attention_cuda.h"
 #include "ops/senet/senet.h"
@@ -293,6 +294,22 @@ std::unique_ptr<Op> build_tensor_train(typename Ops::Build& c, const NodeSpec& n
 }
 
 template <typename Ops>
+std::unique_ptr<Op> build_quantized_mlp(typename Ops::Build& c, const NodeSpec& node) {
+  if constexpr (std::is_same_v<Ops, CpuOps>) {
+    expect(node, 1, node.parameters.size());
+    const auto floats = [&](const char* name) {
+      const std::vector<double>& given = node.attributes.numbers(name);
+      return std::vector<float>(given.begin(), given.end());
+    };
+    const QuantizedMlpSpec spec{floats("inputScale"), floats("inputZero"), floats("hiddenScale")};
+    return std::make_unique<QuantizedMlp>(c.op, spec, &c.inputs(node)[0], parameters_of(c, node),
+                                          &c.tensors[node.output]);
+  } else {
+    throw Error("ERR_PRECISION", "Layers in int8 run on the CPU alone; use device cpu, or bf16 or f32.");
+  }
+}
+
+template <typename Ops>
 std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
   using Builder = std::unique_ptr<Op> (*)(typename Ops::Build&, const NodeSpec&);
   static const std::map<std::string, Builder> builders = {
@@ -305,6 +322,7 @@ std::unique_ptr<Op> build(typename Ops::Build& context, const NodeSpec& node) {
       {"sketch", build_sketch<Ops>},
       {"joinSlots", build_join_slots<Ops>},
       {"linear", build_linear<Ops>},
+      {"quantizedMlp", build_quantized_mlp<Ops>},
       {"dotInteraction", build_dot_interaction<Ops>},
       {"concat", build_concat<Ops>},
       {"logitSum", build_logit_sum<Ops>},
@@ -338,7 +356,7 @@ bool can_write_slice(const NodeSpec& producer) {
 }
 
 bool takes_bf16(const std::string& op) {
-  return op == "denseInput" || op == "linear" || op == "dotInteraction";
+  return op == "denseInput" || op == "linear" || op == "quantizedMlp" || op == "dotInteraction";
 }
 
 bool can_fuse(const NodeSpec& producer, const NodeSpec& consumer) {

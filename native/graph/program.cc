@@ -169,9 +169,9 @@ TraceResult Program::trace(const Batch& batch, const float* output_gradient) {
   const Tensor& out = output();
   TraceResult result{std::nan(""), {}, {}, {}};
   check_batch(batch);
-  Batch first_step = batch;
-  first_step.step = 1;
-  const Batch staged = stage(first_step);
+  Batch traced = batch;
+  traced.step = options_.training ? 1 : 0;
+  const Batch staged = stage(traced);
   forward(staged);
   // Values are collected before the backward pass, which may reuse the memory of those nobody reads any more.
   for (const Tensor& tensor : tensors_) {

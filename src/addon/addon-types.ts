@@ -35,9 +35,9 @@ export interface Addon {
   /**
    * Rate of independent multiply-adds that stay in registers, in GFLOP/s: the roofline that benchmarks compare with, and the probe by
    * which they reject samples taken while the machine was busy. Blocks for about `iterations` × 8 cycles.
-   * @param precision of the factors, `f32` unless said; sums are float32
+   * @param precision of the factors, `f32` unless said; sums are float32, of `int8` 32-bit integers
    */
-  readonly fmaProbe: (threads: number, iterations: number, precision?: 'f32' | 'bf16') => number;
+  readonly fmaProbe: (threads: number, iterations: number, precision?: 'f32' | 'bf16' | 'int8') => number;
   /**
    * Nanoseconds that each of `chunks` chunks of `chunkFloats` at random places of an array of `memoryFloats` takes, all threads together:
    * the roofline of lookups and of updates of M. Blocks; allocates the array.

@@ -5,8 +5,8 @@ export interface Peak {
   /** Multiply-add rate, GFLOP/s. */
   readonly gflops: number;
   readonly threads: number;
-  /** Of the multiplied numbers; sums are float32. */
-  readonly precision: 'f32' | 'bf16';
+  /** Of the multiplied numbers; sums are float32, or 32-bit integers. */
+  readonly precision: 'f32' | 'bf16' | 'int8';
   /** Number of the GPU whose published rate it is; every sample counts then. Undefined for the CPU. */
   readonly gpu?: number;
 }

@@ -18,7 +18,7 @@ interface BenchOptions extends SharedOptions {
   readonly case: readonly string[];
   readonly memorySize?: number;
   readonly gradient?: string;
-  readonly precision?: string;
+  readonly precision?: Peak['precision'];
   readonly device: string;
   readonly isa?: keyof typeof ISAS;
   readonly set: readonly string[];
@@ -36,8 +36,16 @@ const ISAS = {
 } as const satisfies Record<string, Isa>;
 
 const BENCHES = [
-  { name: 'step', description: 'Times whole training steps on synthetic rows' },
-  { name: 'inference', description: 'Times predictions on synthetic rows' },
+  {
+    name: 'step',
+    description: 'Times whole training steps on synthetic rows',
+    precisions: ['f32', 'bf16'],
+  },
+  {
+    name: 'inference',
+    description: 'Times predictions on synthetic rows',
+    precisions: ['f32', 'bf16', 'int8'],
+  },
 ] as const;
 
 /** `pss bench` */
@@ -49,7 +57,7 @@ export function registerBench(program: Command): void {
       "Times the engine against this machine's roofline: the rate of multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected. A GPU's roofline is its clock, multiprocessors and published rates.",
     )
     .addHelpText('after', exampleHelp('pss bench step --case kaggle-2048'));
-  for (const { name, description } of BENCHES) {
+  for (const { name, description, precisions } of BENCHES) {
     const defaults = DEFAULT_CASES[name];
     bench
       .command(name)
@@ -62,7 +70,7 @@ export function registerBench(program: Command): void {
       )
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
-      .addOption(new Option('--precision <p>', 'of activations and products').choices(['f32', 'bf16']))
+      .addOption(new Option('--precision <p>', 'of activations and products').choices(precisions))
       .option('--device <name>', 'cpu | cuda | cuda:N', 'cpu')
       .option('--set <key.path=value>', 'change the case in any other way; may be repeated', collect, [])
       .addOption(
@@ -83,7 +91,7 @@ async function runBench(name: 'step' | 'inference', options: BenchOptions): Prom
   const sets = [
     ...options.set,
     ...(options.gradient ? [`embedding.gradient=${options.gradient}`] : []),
-    ...(options.precision ? [`precision=${options.precision}`] : []),
+    ...(options.precision && options.precision !== 'int8' ? [`precision=${options.precision}`] : []),
   ];
   const chosen = options.case.length > 0 ? options.case : DEFAULT_CASES[name];
   const cases = chosen.map((each) =>
@@ -92,7 +100,8 @@ async function runBench(name: 'step' | 'inference', options: BenchOptions): Prom
   expectWritable(options.json);
   const addon = loadAddon();
   if (options.isa) forceIsa(addon, options.isa);
-  const peak = choosePeak(addon, options, cases[0]?.config.precision ?? 'f32', output);
+  const precision = options.precision ?? cases[0]?.config.precision ?? 'f32';
+  const peak = choosePeak(addon, options, precision, output);
   const rows: BenchRow[] = [];
   for (const benchmark of cases) {
     output.info(`${benchmark.name} ...`);
@@ -114,8 +123,8 @@ function forceIsa(addon: Addon, name: keyof typeof ISAS): void {
   }
 }
 
-/** What samples are held against. @throws UsageError ERR_USAGE for an unknown device */
-function choosePeak(addon: Addon, options: BenchOptions, precision: 'f32' | 'bf16', output: Output): Peak {
+/** What samples are held against. @throws UsageError ERR_USAGE for an unknown device, ERR_PRECISION for one that lacks int8 */
+function choosePeak(addon: Addon, options: BenchOptions, precision: Peak['precision'], output: Output): Peak {
   const found = /^(?:cpu|cuda(?::(\d+))?)$/.exec(options.device);
   if (!found) {
     throw new UsageError('ERR_USAGE', `--device ${options.device} is unknown; use cpu, cuda or cuda:N.`);
@@ -126,6 +135,12 @@ function choosePeak(addon: Addon, options: BenchOptions, precision: 'f32' | 'bf1
       `Peak: ${peak.gflops.toFixed(0)} GFLOP/s of ${peak.precision} multiply-adds on ${peak.threads} threads.`,
     );
     return peak;
+  }
+  if (precision === 'int8') {
+    throw new UsageError(
+      'ERR_PRECISION',
+      'Precision int8 runs on the CPU alone; leave out --device, or give bf16.',
+    );
   }
   const index = Number(found[1] ?? 0);
   const peak = gpuPeak(addon, index, precision);

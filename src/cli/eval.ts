@@ -1,13 +1,13 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadConfig } from '../config/config.ts';
 import { EXIT, UsageError } from '../errors.ts';
-import { evaluateModel } from '../train/evaluate-model.ts';
+import { type EvaluateRequest, evaluateModel, type ModelEvaluation } from '../train/evaluate-model.ts';
 import { readRunConfig } from '../train/run-directory.ts';
 import { modelFile } from '../train/trained-model.ts';
 import { describeEvaluation } from './describe-evaluation.ts';
 import { interruptSignal } from './interrupt.ts';
-import { createOutput } from './output.ts';
-import { collect, exampleHelp, type SharedOptions } from './shared-options.ts';
+import { createOutput, type Output } from './output.ts';
+import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface EvalOptions extends SharedOptions {
   readonly run?: string;
@@ -16,6 +16,10 @@ interface EvalOptions extends SharedOptions {
   readonly set: string[];
   readonly data: string[];
   readonly predictions?: string;
+  readonly precision?: 'f32' | 'bf16' | 'int8';
+  readonly calibrationData: string[];
+  readonly calibrationRows?: number;
+  readonly compare: boolean;
   readonly json: boolean;
 }
 
@@ -33,6 +37,20 @@ export function registerEval(program: Command): void {
     .option('--set <key.path=value>', 'change one key of the configuration (repeatable)', collect, [])
     .option('--data <dir>', 'prepared folder, instead of data.eval (repeatable)', collect, [])
     .option('--predictions <file>', 'write logit, probability and label of every row to an Arrow file')
+    .addOption(
+      new Option(
+        '--precision <p>',
+        "instead of the configuration's; int8 is for MLPs, with bf16 elsewhere, on the CPU",
+      ).choices(['f32', 'bf16', 'int8']),
+    )
+    .option(
+      '--calibration-data <dir>',
+      "prepared folder that int8's ranges come from, instead of data.train (repeatable)",
+      collect,
+      [],
+    )
+    .option('--calibration-rows <n>', 'how many of its rows, spread evenly (default: 32768)', wholeNumber(1))
+    .option('--compare', 'score in f32 too, and print what precision changes', false)
     .option('--json', 'print one JSON object instead of a sentence', false)
     .addHelpText(
       'after',
@@ -40,6 +58,7 @@ export function registerEval(program: Command): void {
         'pss prepare data/criteo-slice.tsv --out data/slice --split head:5000',
         'pss train --config configs/smoke.yaml --run-dir runs/smoke',
         'pss eval --run runs/smoke --data data/slice/test --predictions scores.arrow',
+        'pss eval --run runs/smoke --precision int8 --compare',
       ),
     )
     .action(runEval);
@@ -48,9 +67,18 @@ export function registerEval(program: Command): void {
 async function runEval(options: EvalOptions): Promise<void> {
   const output = createOutput(options);
   const { config, file } = await chooseModel(options, output.warn);
-  const data = options.data.length > 0 ? options.data : undefined;
+  const precision = options.precision ?? config.precision;
+  expectSense(options, precision);
   const signal = interruptSignal(output, 'stopping');
-  const request = { config, modelFile: file, data, predictions: options.predictions };
+  const request: EvaluateRequest = {
+    config,
+    modelFile: file,
+    data: given(options.data),
+    predictions: options.predictions,
+    precision,
+    calibration: { data: given(options.calibrationData), rows: options.calibrationRows },
+    compare: options.compare,
+  };
   const result = await evaluateModel(request, { reporter: output, signal });
   if (!result) {
     process.exitCode = EXIT.interrupted;
@@ -60,9 +88,58 @@ async function runEval(options: EvalOptions): Promise<void> {
   if (result.notFinite > 0) {
     output.warn(`${result.notFinite} scores are no finite numbers, so the metrics mean nothing.`);
   }
-  const { aucNoise: _, ...shown } = result;
-  output.result(options.json ? JSON.stringify(shown) : describeEvaluation(result));
+  if (options.json) {
+    output.result(JSON.stringify(shownFields(result, precision)));
+  } else {
+    describeCalibration(output, result);
+    output.result(describeEvaluation(result));
+    describeDifference(output, result, precision);
+  }
   if (options.predictions) output.info(`Predictions are in ${options.predictions}`);
+}
+
+/** @throws UsageError ERR_USAGE for options that would do nothing */
+function expectSense(options: EvalOptions, precision: string): void {
+  if (precision !== 'int8' && (options.calibrationData.length > 0 || options.calibrationRows !== undefined)) {
+    throw new UsageError('ERR_USAGE', `Precision ${precision} needs no calibration; add --precision int8.`);
+  }
+  if (precision === 'f32' && options.compare) {
+    throw new UsageError(
+      'ERR_USAGE',
+      '--compare scores in f32 too; give --precision bf16 or int8 beside it.',
+    );
+  }
+}
+
+function given(folders: readonly string[]): readonly string[] | undefined {
+  return folders.length > 0 ? folders : undefined;
+}
+
+/** The object of `--json`. */
+function shownFields(result: ModelEvaluation, precision: string) {
+  const { aucNoise: _, f32, ...shown } = result;
+  if (!f32) return result.calibrated ? { ...shown, precision } : shown;
+  const { aucNoise: __, ...exact } = f32;
+  return { ...shown, precision, f32: exact, aucDifference: aucDifference(result, f32) };
+}
+
+function describeCalibration(output: Output, { calibrated }: ModelEvaluation): void {
+  if (!calibrated) return;
+  const { rows, folders, auc } = calibrated;
+  output.info(
+    `Calibrated int8 with ${rows} rows of ${folders.join(', ')}: AUC ${auc.int8.toFixed(5)} on them, in f32 ${auc.f32.toFixed(5)}.`,
+  );
+}
+
+function describeDifference(output: Output, result: ModelEvaluation, precision: string): void {
+  if (!result.f32) return;
+  output.result(`f32: ${describeEvaluation(result.f32)}`);
+  const difference = aucDifference(result, result.f32);
+  if (difference !== null) output.result(`${precision} changes the AUC by ${difference.toFixed(6)}.`);
+}
+
+function aucDifference(result: ModelEvaluation, f32: Pick<ModelEvaluation, 'auc'>): number | null {
+  return result.auc === null || f32.auc === null ? null : result.auc - f32.auc;
 }
 
 async function chooseModel(options: EvalOptions, warn: (line: string) => void) {

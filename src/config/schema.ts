@@ -80,7 +80,14 @@ export const configSchema = z.strictObject({
       error: 'must be auto, cpu, cuda or cuda:N with the number of a GPU',
     })
     .default('auto'),
-  precision: z.enum(['f32', 'bf16']).default('f32'),
+  precision: z
+    .enum(['f32', 'bf16'], {
+      error: ({ input }) =>
+        input === 'int8'
+          ? 'must be f32 or bf16; int8 is for predictions (pss eval --precision int8)'
+          : undefined,
+    })
+    .default('f32'),
   threads: z.union([z.literal('auto'), positive.max(1024)]).default('auto'),
 });
 

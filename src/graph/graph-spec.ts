@@ -48,6 +48,7 @@ export type OpName =
   | 'sketch'
   | 'joinSlots'
   | 'linear'
+  | 'quantizedMlp'
   | 'dotInteraction'
   | 'concat'
   | 'logitSum'

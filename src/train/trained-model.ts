@@ -5,12 +5,13 @@ import type { EngineOptions, NativeEngine } from '../addon/addon-types.ts';
 import { findCheckpoint, MODEL_NAME } from '../checkpoint/checkpoint.ts';
 import { describeSafetensors, loadSafetensors } from '../checkpoint/safetensors.ts';
 import type { DeviceChoice } from '../config/config.ts';
-import { PssError } from '../errors.ts';
+import { PssError, UsageError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { decodeModelMetadata, type ModelMetadata } from '../models/model-metadata.ts';
 import { resolveDevice } from './device.ts';
 import { type EngineFactory, nativeEngines } from './engine-factory.ts';
 import { explainEngineError } from './guards.ts';
+import { type CalibrationRows, expectCpu, openQuantized, type QuantizedEngine } from './quantized-model.ts';
 import { sigmoid } from './sigmoid.ts';
 
 /** Rows to predict, row-major. */
@@ -39,8 +40,13 @@ export interface LoadModelOptions {
   readonly threads?: number;
   /** Most rows scored at once; default 16,384. */
   readonly batchSize?: number;
-  /** Of activations and of what matrix products read; default f32, whatever the model was trained with. */
-  readonly precision?: 'f32' | 'bf16';
+  /**
+   * Of activations and of what matrix products read; default f32, whatever the model was trained with. `int8` is for MLPs alone, on the CPU
+   * alone, with bf16 elsewhere, and needs `calibration`.
+   */
+  readonly precision?: 'f32' | 'bf16' | 'int8';
+  /** Some thousand rows as the model was trained with, from which int8 takes its ranges; kept until the model is loaded. */
+  readonly calibration?: CalibrationRows;
   /** Default `auto`: a GPU where one can be used. */
   readonly device?: DeviceChoice;
   /** What compiles models; default the native addon. */
@@ -50,22 +56,27 @@ export interface LoadModelOptions {
 /**
  * Loads a trained model.
  * @param path a run's directory (its newest undamaged checkpoint) or a model.safetensors
- * @throws PssError when there is no model, or it was written by something else than pss
+ * @throws PssError when there is no model, it was written by something else than pss, or int8 would change its AUC on the calibration rows by
+ *   more than 0.0003
  */
 export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<TrainedModel> {
   const file = await modelFile(path);
-  const { graph, facts } = await readModelMetadata(file);
+  const metadata = await readModelMetadata(file);
+  const { facts } = metadata;
   const { threads = availableParallelism(), batchSize = 16_384, precision = 'f32' } = options;
   const { device = 'auto', engines = nativeEngines() } = options;
-  const engine = await openForScoring(file, graph, { threads, batchSize, precision, device, engines });
+  const engine = await openInPrecision(file, metadata, precision, options.calibration, {
+    threads,
+    batchSize,
+    device,
+    engines,
+  });
   let last: Promise<unknown> = Promise.resolve();
   return {
     facts,
     predict: ({ dense, sparse }) => {
       const count = dense.length / facts.numDense;
-      if (!Number.isInteger(count) || sparse.length !== count * facts.numTables) {
-        return Promise.reject(wrongRows(dense, sparse, facts));
-      }
+      if (!areRows({ dense, sparse }, count, facts)) return Promise.reject(wrongRows(dense, sparse, facts));
       const scored = last.then(() => score(engine, dense, sparse, count));
       last = scored.catch(() => undefined);
       return scored;
@@ -91,11 +102,49 @@ export async function modelFile(path: string, warn: (line: string) => void = () 
   return join((await findCheckpoint(path, warn)).folder, MODEL_NAME);
 }
 
+async function openInPrecision(
+  file: string,
+  { graph, facts }: ModelMetadata,
+  precision: 'f32' | 'bf16' | 'int8',
+  calibration: CalibrationRows | undefined,
+  options: Omit<OpenOptions, 'precision'>,
+): Promise<NativeEngine> {
+  if (precision !== 'int8') return openForScoring(file, graph, { ...options, precision });
+  if (!calibration) {
+    throw new UsageError(
+      'ERR_PRECISION',
+      'Precision int8 takes its ranges from data; give some thousand rows with labels as `calibration`.',
+    );
+  }
+  const { labels, dense, sparse } = calibration;
+  if (!areRows(calibration, labels.length, facts) || labels.length === 0)
+    throw wrongRows(dense, sparse, facts);
+  return (await openInt8(file, graph, calibration, options)).engine;
+}
+
+/**
+ * An engine that scores with the weights of a file, its MLPs in int8.
+ * @throws UsageError ERR_PRECISION when a GPU was asked for; PssError as `openQuantized`
+ */
+export function openInt8(
+  file: string,
+  graph: GraphSpec,
+  calibration: CalibrationRows,
+  options: Omit<OpenOptions, 'precision'>,
+): Promise<QuantizedEngine> {
+  expectCpu(options.device);
+  return openQuantized(graph, calibration, (each, precision) =>
+    openForScoring(file, each, { ...options, device: 'cpu', precision }),
+  ).catch((error: unknown) => {
+    throw explainEngineError(error);
+  });
+}
+
 /** An engine that scores with the weights of a file. */
 export async function openForScoring(
   file: string,
   graph: GraphSpec,
-  options: ScoringOptions & { readonly device: DeviceChoice; readonly engines: EngineFactory },
+  options: OpenOptions,
 ): Promise<NativeEngine> {
   const device = resolveDevice(options.device, options.engines);
   const engine = options.engines.createEngine(graph, { ...scoringOptions(options), ...device.options });
@@ -107,6 +156,11 @@ export async function openForScoring(
   }
   return engine;
 }
+
+export type OpenOptions = ScoringOptions & {
+  readonly device: DeviceChoice;
+  readonly engines: EngineFactory;
+};
 
 type ScoringOptions = Required<Pick<EngineOptions, 'threads' | 'batchSize' | 'precision'>>;
 
@@ -127,6 +181,11 @@ async function score(
   } catch (error) {
     throw explainEngineError(error);
   }
+}
+
+function areRows({ dense, sparse }: PredictionRows, count: number, facts: ModelMetadata['facts']): boolean {
+  const { numDense, numTables } = facts;
+  return Number.isInteger(count) && dense.length === count * numDense && sparse.length === count * numTables;
 }
 
 function wrongRows(dense: Float32Array, sparse: Uint32Array, facts: ModelMetadata['facts']): PssError {

@@ -89,6 +89,9 @@ test('times whole steps and predictions', async () => {
     assert.is(row.samplesPerSecond, 128_000 / row.medianMs);
     assert.ok(Object.keys(row.parts).includes('topMlp.forward'));
   }
+  const quantized = await benchStep(addon, 'inference', benchmark, { ...PEAK, precision: 'int8' }, 1);
+  assert.is(quantized.precision, 'int8');
+  assert.ok(Object.keys(quantized.parts).includes('bottomMlp.forward'));
 });
 
 test('wrong cases and instruction sets are one sentence and exit code 2', () => {

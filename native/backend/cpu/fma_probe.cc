@@ -21,11 +21,14 @@ void fma_rounds_portable(int64_t iterations) {
   }
 }
 
-double fma_rate(int threads, int64_t iterations, Precision precision) {
+double fma_rate(int threads, int64_t iterations, Factors factors) {
   const Isa isa = choose_isa("auto");
   auto rounds = fma_rounds_portable;
   int multiplies = 4;  // of one instruction
-  if (isa == Isa::kAvx512Bf16 && precision == Precision::kBf16) {
+  if (isa >= Isa::kAvx512 && has_vnni() && factors == Factors::kInt8) {
+    rounds = fma_rounds_avx512vnni;
+    multiplies = 64;
+  } else if (isa == Isa::kAvx512Bf16 && factors == Factors::kBf16) {
     rounds = fma_rounds_avx512bf16;
     multiplies = 32;
   } else if (isa >= Isa::kAvx512) {
