@@ -27,7 +27,7 @@ Napi::Value chunk_starts(const Napi::CallbackInfo& info) {
         embedding_addressing(graph, embedding_called(graph, info[1].As<Napi::String>().Utf8Value()));
     const auto ids = info[2].As<Napi::Uint32Array>();
     const auto B = static_cast<int64_t>(ids.ElementLength()) / graph.num_tables;
-    check_ids(ids.Data(), B, addressing);
+    check_ids(ids.Data(), B, addressing.id_columns, id_bounds(addressing));
     const auto count = static_cast<size_t>(B * addressing.T * addressing.chunks);
     Napi::Uint32Array starts = Napi::Uint32Array::New(env, count);
     compute_starts(starts.Data(), ids.Data(), 0, B, addressing);

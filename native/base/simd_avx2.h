@@ -72,13 +72,17 @@ struct Simd {
     return _mm256_andnot_si256(_mm256_cmpeq_epi32(as_words(a), as_words(b)), inside);
   }
   static bool is_empty(Mask mask) { return _mm256_testz_si256(mask, mask); }
-  // There are no masked loads of 16 bits: one by one.
+  static bool is_full(Mask mask) { return _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 0xFF; }
+  // There are no masked loads and stores of 16 bits: one by one.
   static Floats load(Mask mask, const Bf16* from) {
     alignas(16) Bf16 part[kLanes] = {};
-    const int count =
-        __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask))));
-    for (int i = 0; i < count; i++) part[i] = from[i];
+    for (int i = 0; i < lanes_of(mask); i++) part[i] = from[i];
     return load(part);
+  }
+  static void store(Mask mask, Bf16* to, Floats value) {
+    alignas(16) Bf16 part[kLanes];
+    store(part, value);
+    for (int i = 0; i < lanes_of(mask); i++) to[i] = part[i];
   }
   // Masked stores are slow here, so all lanes are written.
   static void replace(Mask mask, float* to, Floats value) {
@@ -168,6 +172,9 @@ struct Simd {
 
  private:
   static constexpr uintptr_t kHalfOfWords = uintptr_t{1} << 33;  // bytes
+  static int lanes_of(Mask mask) {
+    return __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask))));
+  }
   static __m256i high_halves() { return _mm256_set1_epi32(static_cast<int32_t>(0xFFFF0000)); }
 };
 

@@ -76,10 +76,12 @@ struct Simd {
     return _mm512_mask_cmpneq_epi32_mask(inside, as_words(a), as_words(b));
   }
   static bool is_empty(Mask mask) { return mask == 0; }
+  static bool is_full(Mask mask) { return mask == 0xFFFF; }
   static Floats load(Mask mask, const Bf16* from) {
     const __m256i half = _mm256_maskz_loadu_epi16(mask, from);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
   }
+  static void store(Mask mask, Bf16* to, Floats value) { _mm256_mask_storeu_epi16(to, mask, narrow(value)); }
   // store, where all lanes of `to` may be written with what they hold.
   static void replace(Mask mask, float* to, Floats value) { store(mask, to, value); }
   // memory[indices[lane]]. Gather's own indices are signed: a base 2^31 floats further on, with the top bit

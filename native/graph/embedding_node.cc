@@ -50,6 +50,19 @@ Addressing embedding_addressing(const GraphSpec& graph, const NodeSpec& node) {
                           .divisors = optional("divisors")});
 }
 
+std::vector<IdBound> sketch_id_bounds(const NodeSpec& node) {
+  // Older model files have no sizes.
+  if (!node.attributes.has("tableSizes")) return {};
+  const std::vector<int64_t> columns = node.attributes.integers("columns");
+  const std::vector<int64_t> sizes = node.attributes.integers("tableSizes");
+  if (!sizes.empty() && sizes.size() != columns.size()) {
+    throw Error("ERR_GRAPH", "Node '" + node.name + "' needs a table size for each of its columns.");
+  }
+  std::vector<IdBound> bounds;
+  for (size_t t = 0; t < sizes.size(); t++) bounds.push_back({columns[t], sizes[t]});
+  return bounds;
+}
+
 bool embedding_gradient_is_dense(const NodeSpec& node) {
   const std::string& gradient = node.attributes.string("gradient");
   if (gradient != "dense" && gradient != "sparse") reject(node, "gradient", gradient);

@@ -352,7 +352,7 @@ std::unique_ptr<Op> build_op(CudaBuildContext& context, const NodeSpec& node) {
 }
 
 bool can_write_slice(const NodeSpec& producer) {
-  return producer.op == "embedding" || producer.op == "bilinearInteraction";
+  return producer.op == "embedding" || producer.op == "bilinearInteraction" || producer.op == "selfAttention";
 }
 
 bool takes_bf16(const std::string& op) {

@@ -20,6 +20,10 @@ constexpr int64_t kPredictRows =
 constexpr int64_t kMargin = 64;  // floats of sentinel around every buffer under `guards`
 constexpr float kSentinel = -6.0221408e23f;
 
+void append(std::vector<IdBound>& all, const std::vector<IdBound>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
 }  // namespace
 
 Program::Program(GraphSpec graph, const EngineOptions& options, std::unique_ptr<Backend> backend)
@@ -46,11 +50,13 @@ void Program::find_embeddings() {
   std::vector<int64_t> memory_floats, row_lengths;
   for (size_t i = 0; i < graph_.nodes.size(); i++) {
     const NodeSpec& node = graph_.nodes[i];
+    if (node.op == "sketch") append(id_bounds_, sketch_id_bounds(node));
     if (node.op != "embedding") continue;
     const int memory = static_cast<int>(memory_floats.size());
     embeddings_.push_back({static_cast<int>(i), memory, embedding_addressing(graph_, node),
                            options_.training && embedding_gradient_is_dense(node)});
     const Addressing& addressing = embeddings_.back().addressing;
+    append(id_bounds_, id_bounds(addressing));
     for (const int parameter : node.parameters) memory_of_[parameter] = memory;
     memory_floats.push_back(addressing.memory_size);
     row_lengths.push_back(addressing.Z);
@@ -99,7 +105,7 @@ Batch Program::slice(const Batch& rows, int64_t first, int64_t count, int64_t st
 }
 
 void Program::check_batch(const Batch& batch) const {
-  for (const EmbeddingNode& embedding : embeddings_) check_ids(batch.sparse, batch.B, embedding.addressing);
+  check_ids(batch.sparse, batch.B, graph_.num_tables, id_bounds_);
 }
 
 void Program::forward(const Batch& batch) {

@@ -121,6 +121,7 @@ class Program {
   // By node: what completes the gradient of its output, which several nodes read; null elsewhere.
   std::vector<std::unique_ptr<Op>> gradient_sums_;
   std::vector<EmbeddingNode> embeddings_;
+  std::vector<IdBound> id_bounds_;  // of all tables that are looked up
   std::map<std::string, double> timings_;
 
  private:

@@ -32,6 +32,12 @@ template <typename Kernels>
 const Kernels& choose_kernels(Isa isa, const Kernels& reference, const Kernels& avx2, const Kernels& avx512) {
   return isa == Isa::kReference ? reference : isa == Isa::kAvx2 ? avx2 : avx512;
 }
+// Where AVX-512 with bf16 instructions has kernels of its own.
+template <typename Kernels>
+const Kernels& choose_kernels(Isa isa, const Kernels& reference, const Kernels& avx2, const Kernels& avx512,
+                              const Kernels& avx512bf16) {
+  return isa == Isa::kAvx512Bf16 ? avx512bf16 : choose_kernels(isa, reference, avx2, avx512);
+}
 
 class CpuOp : public Op {
  public:

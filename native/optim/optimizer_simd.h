@@ -91,7 +91,9 @@ void update_some(float* weights, float* gradient, float* state0, float* state1, 
       update_vector<kind>(which, weights + i, g, state0 + i, state1 + i, k);
       which.store(gradient + i, untouched);
     };
-    if (i + kLanes <= n) {
+    if (Simd::is_full(touched)) {
+      update(All{});
+    } else if (i + kLanes <= n) {
       update(Some{touched});
     } else {
       update(First{touched});

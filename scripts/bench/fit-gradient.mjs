@@ -1,9 +1,10 @@
 /**
- * npm run bench:gradient -- [--rows FILE.jsonl] [--samples N]
+ * npm run bench:gradient -- [--rows FILE.jsonl] [--samples N] [--seconds N]
  *
  * Fits the model behind `gradient: auto` (src/models/embedding/gradient-cost.ts) to this machine: times dense and sparse updates of M over
- * sizes, chunks and optimizers (`pss bench embedding --table gradient`; or takes such rows from a file), and prints each optimizer's
- * constants, how often they and the model as it stands take the faster form, and what is lost where they don't.
+ * sizes, chunks and optimizers (`pss bench embedding --table gradient`; or takes such rows from a file), all of them in turn, round by round.
+ * Prints each optimizer's constants as that file has them, and how often they and the model as it stands take the faster form, or one
+ * about as fast, and what is lost where they don't.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,32 +16,30 @@ import { run, runScript } from '../run-command.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Times this near to each other are the same here. */
-const NEAR = 0.1;
+const NEAR = 0.05;
 const NAMES = ['dense', 'visited', 'touched'];
 
 async function main() {
   const { values } = parseArgs({
-    options: { rows: { type: 'string' }, samples: { type: 'string', default: '7' } },
+    options: {
+      rows: { type: 'string' },
+      samples: { type: 'string', default: '15' },
+      seconds: { type: 'string', default: '150' },
+    },
   });
   const folder = values.rows ? undefined : mkdtempSync(join(tmpdir(), 'pss-gradient-'));
   try {
     const file = values.rows ?? join(folder, 'rows.jsonl');
-    if (folder) measure(file, values.samples);
-    const pairs = await readPairs(file);
-    for (const optimizer of new Set(pairs.map((pair) => pair.optimizer))) {
-      report(
-        optimizer,
-        pairs.filter((pair) => pair.optimizer === optimizer),
-      );
-    }
+    if (folder) measure(file, values);
+    report(await readPairs(file));
   } finally {
     if (folder) rmSync(folder, { recursive: true });
   }
 }
 
-function measure(file, samples) {
-  const bench = ['bench', 'embedding', '--table', 'gradient', '--rows', '4M'];
-  run(process.execPath, [join(root, 'dist/cli/main.js'), ...bench, '--samples', samples, '--json', file], {
+function measure(file, { samples, seconds }) {
+  const bench = ['bench', 'embedding', '--table', 'gradient', '--rows', '4M', '--samples', samples];
+  run(process.execPath, [join(root, 'dist/cli/main.js'), ...bench, '--seconds', seconds, '--json', file], {
     advice: 'stop other work and try again',
   });
 }
@@ -86,20 +85,35 @@ function leastSquares(pairs) {
   }
 }
 
-function report(optimizer, pairs) {
-  const constants = leastSquares(pairs);
-  const loss = (takesSparse) => {
-    const losses = pairs.map((pair) => {
-      const taken = takesSparse(pair) ? pair.sparse : pair.dense;
-      return taken / Math.min(pair.dense, pair.sparse) - 1;
-    });
-    const wrong = losses.filter((each) => each > NEAR).length;
-    return `the faster of the two, or one within ${100 * NEAR}% of it, in ${pairs.length - wrong} of ${pairs.length} cases, at worst ${(100 * Math.max(...losses)).toFixed(0)}% slower`;
-  };
-  const fitted = ({ factors }) => factors.reduce((sum, factor, k) => sum + factor * constants[k], 0) > 0;
-  const text = NAMES.map((name, k) => `${name}: ${constants[k].toFixed(3)}`).join(', ');
-  process.stdout.write(`${optimizer}: { ${text} } would take ${loss(fitted)}\n`);
-  process.stdout.write(`${optimizer}: gradient: auto takes ${loss(({ auto }) => auto === 'sparse')}\n`);
+function report(pairs) {
+  const fitted = new Map();
+  for (const optimizer of new Set(pairs.map((pair) => pair.optimizer))) {
+    const constants = leastSquares(pairs.filter((pair) => pair.optimizer === optimizer));
+    fitted.set(optimizer, constants);
+    const key = /^\w+$/.test(optimizer) ? optimizer : `'${optimizer}'`;
+    const text = NAMES.map((name, k) => `${name}: ${constants[k].toFixed(3)}`).join(', ');
+    process.stdout.write(`  ${key}: { ${text} },\n`);
+  }
+  const takesSparse = ({ optimizer, factors }) =>
+    factors.reduce((sum, factor, k) => sum + factor * fitted.get(optimizer)[k], 0) > 0;
+  const models = { 'These constants': takesSparse, 'gradient: auto': ({ auto }) => auto === 'sparse' };
+  for (const [name, takes] of Object.entries(models)) {
+    process.stdout.write(`${name}: ${describeChoices(pairs, takes)}\n`);
+    for (const optimizer of fitted.keys()) {
+      const own = pairs.filter((pair) => pair.optimizer === optimizer);
+      process.stdout.write(`  ${optimizer}: ${describeChoices(own, takes)}\n`);
+    }
+  }
+}
+
+function describeChoices(pairs, takesSparse) {
+  const losses = pairs.map((pair) => {
+    const taken = takesSparse(pair) ? pair.sparse : pair.dense;
+    return taken / Math.min(pair.dense, pair.sparse) - 1;
+  });
+  const right = losses.filter((each) => each <= NEAR).length;
+  const share = ((100 * right) / pairs.length).toFixed(0);
+  return `the faster form, or one within ${100 * NEAR}% of it, in ${right} of ${pairs.length} cases (${share}%), at worst ${(100 * Math.max(...losses)).toFixed(0)}% slower`;
 }
 
 await runScript(main);

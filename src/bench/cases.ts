@@ -53,29 +53,44 @@ export interface BenchCase {
   readonly model: Model;
 }
 
+/** Tables of at most so many rows keep their size when the others are scaled down. */
+const SMALL_TABLE_ROWS = 1000;
+
+/** What is changed in a case. */
+export interface CaseChanges {
+  /** |M| in floats. */
+  readonly memorySize?: number | undefined;
+  /** Rows of all tables together, about; large tables are scaled down to it alike. */
+  readonly tableRows?: number | undefined;
+  /** Anything else of its config, as `--set` takes it. */
+  readonly sets?: readonly string[];
+}
+
 /**
- * A case by name, with the size of M and anything else of its config changed on request.
- * @throws UsageError ERR_BENCH for an unknown name, ERR_CONFIG for settings that don't fit
+ * A case by name, changed on request.
+ * @throws UsageError ERR_BENCH for an unknown name or rows that tables can't be scaled to, ERR_CONFIG for settings that don't fit
  */
-export function benchCase(
-  name: string,
-  options: { memorySize?: number; sets?: readonly string[] } = {},
-): BenchCase {
+export function benchCase(name: string, options: CaseChanges = {}): BenchCase {
   const [workloadName, batch] = name.split('-');
   const workload = WORKLOADS[workloadName as keyof typeof WORKLOADS];
   if (!(CASES as readonly string[]).includes(name) || !workload) {
     throw new UsageError('ERR_BENCH', `There is no case "${name}"; use one of ${CASES.join(', ')}.`);
   }
   const batchSize = Number(batch);
+  const tableSizes =
+    options.tableRows === undefined ? workload.sizes : scaleTables(name, workload.sizes, options.tableRows);
   const sizeless = (options.sets ?? []).some((set) =>
     /^embedding\.(kind=full|compression=|memorySize=)/.test(set),
   );
+  // Chunks are ROBE's.
+  const chunkless = (options.sets ?? []).some((set) => /^embedding\.kind=(?!robe)/.test(set));
   // A model of another kind shares no keys with DLRM, so its kind is settled before the other settings are laid on top.
   const kindOf = (set: string) => /^model\.kind=(\w+)$/.exec(set)?.[1];
   const kind = (options.sets ?? []).map(kindOf).findLast((named) => named !== undefined) ?? 'dlrm';
   const modelYaml = kind === 'dlrm' ? workload.dlrm : DEEP.replace('KIND', kind);
   const sets = [
     `data.batchSize=${batchSize}`,
+    ...(chunkless ? ['embedding.chunkSize=null'] : []),
     ...(sizeless ? [] : [`embedding.memorySize=${options.memorySize ?? workload.memorySize}`]),
     ...(options.sets ?? []).filter((set) => kindOf(set) === undefined),
   ];
@@ -86,9 +101,24 @@ export function benchCase(
   );
   const model = buildModel(config, {
     numDense: 13,
-    numTables: workload.sizes.length,
+    numTables: tableSizes.length,
     ids: 'vocab',
-    tableSizes: workload.sizes,
+    tableSizes,
   });
-  return { name, batchSize, tableSizes: workload.sizes, config, model };
+  return { name, batchSize, tableSizes, config, model };
+}
+
+function scaleTables(name: string, sizes: readonly number[], rows: number): number[] {
+  const sum = (some: readonly number[]) => some.reduce((a, b) => a + b, 0);
+  const large = sizes.filter((size) => size > SMALL_TABLE_ROWS);
+  const kept = sum(sizes) - sum(large);
+  const least = kept + large.length * SMALL_TABLE_ROWS;
+  if (rows < least || rows > sum(sizes)) {
+    throw new UsageError(
+      'ERR_BENCH',
+      `The tables of ${name} have ${sum(sizes)} rows and can't be scaled to ${rows}; give --table-rows from ${least} to that.`,
+    );
+  }
+  const factor = (rows - kept) / sum(large);
+  return sizes.map((size) => (size > SMALL_TABLE_ROWS ? Math.max(1, Math.round(size * factor)) : size));
 }

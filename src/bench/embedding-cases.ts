@@ -20,8 +20,9 @@ const CHUNK_COMPRESSION = 100;
 const KIND_COMPRESSION = 1000;
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   hash: ['embedding.kind=hash'],
-  'robe aligned': ['embedding.kind=robe', 'embedding.chunkSize=32', 'embedding.aligned=true'],
+  'robe aligned Z=128': ['embedding.kind=robe', 'embedding.chunkSize=128', 'embedding.aligned=true'],
   'robe aligned Z=64': ['embedding.kind=robe', 'embedding.chunkSize=64', 'embedding.aligned=true'],
+  'robe aligned Z=32': ['embedding.kind=robe', 'embedding.chunkSize=32', 'embedding.aligned=true'],
   robe: ['embedding.kind=robe', 'embedding.chunkSize=32'],
   hashednet: ['embedding.kind=hashednet'],
   'qr product': ['embedding.kind=qr'],

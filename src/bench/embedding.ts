@@ -17,6 +17,9 @@ import { uniformBatch } from './synthetic-batch.ts';
 
 /** Different batches, more of them than caches hold, so that M isn't looked up at the same places again and again. */
 const BATCHES = 16;
+/** A sample is a run of steps, as many as would take this long at the roofline: a step right after a pause waits for threads to wake. */
+const RUN_MS = 2;
+const MOST_STEPS = 8;
 /** Largest share of the free memory that the arrays timed together, or one that is timed alone, may take. */
 const MEMORY_SHARE = 0.5;
 
@@ -64,6 +67,7 @@ type Timings = Readonly<Record<string, number>>;
  * Times lookup and update of one table, alone: 10,240 uniformly drawn ids, D = 128. Cases are sampled in turn, as many of them together as
  * memory holds. The roofline of a pass is the time its chunks take at random places of an array of |M| floats when their addresses are known.
  * @param samples how many accepted samples each median is taken of
+ * @param until when to stop sampling with fewer, as in `alternatingSamples`; cases timed together share what is left by their number
  * @returns for each case, in order, its rows, or why it was left out
  */
 export async function* benchEmbedding(
@@ -71,9 +75,11 @@ export async function* benchEmbedding(
   cases: readonly EmbeddingCase[],
   peak: Peak,
   samples: number,
+  until = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<EmbeddingRow[] | SkippedCase> {
   const limit = MEMORY_SHARE * freemem();
   const waiting = cases.map((embeddingCase) => entryOf(embeddingCase, limit));
+  const measureRoofline = rememberedRooflines(addon, peak);
   while (waiting.length > 0) {
     let count = 1;
     while (count < waiting.length && bytesOf(waiting.slice(0, count + 1)) <= limit) count++;
@@ -83,7 +89,11 @@ export async function* benchEmbedding(
     const rounds = bytesOf(group) <= limit ? [variants] : variants.map((variant) => [variant]);
     const rows = new Map<Variant, EmbeddingRow[]>();
     for (const round of rounds) {
-      for (const [variant, own] of await timeTogether(addon, round, peak, samples)) rows.set(variant, own);
+      const rooflines = round.map(({ planned }) => measureRoofline(planned));
+      const share = round.length / (round.length + countVariants(waiting));
+      const stop = performance.now() + share * (until - performance.now());
+      const timed = await timeTogether(addon, round, peak, { samples, until: stop, rooflines });
+      for (const [variant, own] of timed) rows.set(variant, own);
     }
     yield* group.map(
       (entry) => entry.skipped ?? entry.variants.flatMap((variant) => rows.get(variant) ?? []),
@@ -118,19 +128,35 @@ function bytesOf(entries: readonly Entry[]): number {
     .reduce((sum, { planned }) => sum + planned.plan.floats * 4, 0);
 }
 
+function countVariants(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { variants }) => sum + variants.length, 0);
+}
+
+/** Cases that look up alike have the same roofline, which takes about as long to measure as they do. */
+function rememberedRooflines(addon: Addon, peak: Peak): (planned: PlannedEmbedding) => Roofline {
+  const known = new Map<string, Roofline>();
+  return (planned) => {
+    const key = JSON.stringify(
+      planned.graph.nodes.map(({ op, attributes }) => [op, { ...attributes, gradient: '' }]),
+    );
+    const roofline = known.get(key) ?? rooflineOf(addon, planned, peak);
+    known.set(key, roofline);
+    return roofline;
+  };
+}
+
 async function timeTogether(
   addon: Addon,
   variants: readonly Variant[],
   peak: Peak,
-  samples: number,
+  { samples, until, rooflines }: { samples: number; until: number; rooflines: readonly Roofline[] },
 ): Promise<Map<Variant, EmbeddingRow[]>> {
-  const rooflines = variants.map(({ planned }) => rooflineOf(addon, planned, peak));
   const engines = variants.map(({ planned }) => createEngine(addon, planned, peak));
   try {
     const subjects = variants.map(({ embeddingCase }, i) =>
-      subjectOf(engines[i] as NativeEngine, embeddingCase.rows),
+      subjectOf(engines[i] as NativeEngine, embeddingCase.rows, stepsAt(rooflines[i] as Roofline)),
     );
-    const taken = await alternatingSamples(addon, peak, samples, subjects);
+    const taken = await alternatingSamples(addon, peak, samples, subjects, until);
     return new Map(
       variants.map((variant, i) => [
         variant,
@@ -142,22 +168,40 @@ async function timeTogether(
   }
 }
 
-/** One training step on a batch of its own, and before it one that brings M back to where a run of steps keeps it. */
-function subjectOf(engine: NativeEngine, rows: number): Subject<Timings> {
-  const batches = Array.from({ length: BATCHES }, (_, i) => uniformBatch(BATCH_SIZE, rows, i + 1));
-  const learningRate = Float64Array.of(0.01);
-  let calls = 0;
-  const work = async () => {
-    const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
-    await engine.train(batch, BATCH_SIZE, calls, learningRate);
+function stepsAt({ forwardMs, backwardMs }: Roofline): number {
+  return Math.min(MOST_STEPS, Math.max(1, Math.round(RUN_MS / (forwardMs + backwardMs))));
+}
+
+/** Steps on batches of their own, and first one that doesn't count, which brings M and the threads back to where a run of steps keeps them. */
+function subjectOf(engine: NativeEngine, rows: number, steps: number): Subject<Timings> {
+  const { labels, dense, sparse } = uniformBatch(BATCHES * BATCH_SIZE, rows, 1);
+  const learningRates = new Float64Array(steps).fill(0.01);
+  let taken = 0;
+  const run = async (count: number) => {
+    // The run that would pass the last batch starts over.
+    const first = (taken % BATCHES) + count > BATCHES ? 0 : (taken % BATCHES) * BATCH_SIZE;
+    const last = first + count * BATCH_SIZE;
+    const batch = {
+      labels: labels.subarray(first, last),
+      dense: dense.subarray(first, last),
+      sparse: sparse.subarray(first, last),
+    };
+    await engine.train(batch, BATCH_SIZE, taken + 1, learningRates.subarray(0, count));
+    taken += count;
   };
   return {
-    prepare: async () => {
-      await work();
+    work: async () => {
+      await run(1);
       await engine.takeTimings();
+      await run(steps);
     },
-    work,
-    inspect: () => engine.takeTimings(),
+    inspect: async () =>
+      Object.fromEntries(
+        Object.entries(await engine.takeTimings()).map(([part, milliseconds]) => [
+          part,
+          milliseconds / steps,
+        ]),
+      ),
   };
 }
 

@@ -41,8 +41,6 @@ export function measurePeak(addon: Addon, threads: number, precision: Peak['prec
 
 /** What is timed. */
 export interface Subject<Details> {
-  /** Runs right before each sample, untimed: where others ran in between, it brings back what they drove out of the caches. */
-  readonly prepare?: () => Promise<void>;
   /** What one sample does. */
   readonly work: () => Promise<void>;
   /** Called after each sample, outside its time. */
@@ -66,15 +64,17 @@ export async function gatedSamples<Details>(
 /**
  * Times several subjects in turn, a sample of each in every round, so that whatever a machine's speed does in the course of minutes it does
  * to all of them alike. Samples count as in `gatedSamples`.
+ * @param until when to stop with fewer samples, as `performance.now()` tells the time; never unless given
  */
 export async function alternatingSamples<Details>(
   addon: Addon,
   peak: Peak,
   count: number,
   subjects: readonly Subject<Details>[],
+  until = Number.POSITIVE_INFINITY,
 ): Promise<Samples<Details>[]> {
   const taken = subjects.map((subject) => ({ subject, accepted: [] as Sample<Details>[], tried: 0 }));
-  for (let round = 0; round < count * MOST_TRIES; round++) {
+  for (let round = 0; round < count * MOST_TRIES && performance.now() < until; round++) {
     for (const each of taken) {
       if (each.accepted.length === count) continue;
       each.tried++;
@@ -92,11 +92,10 @@ export async function alternatingSamples<Details>(
 async function takeSample<Details>(
   addon: Addon,
   peak: Peak,
-  { prepare, work, inspect }: Subject<Details>,
+  { work, inspect }: Subject<Details>,
 ): Promise<Sample<Details> | undefined> {
   const probe = () =>
     peak.gpu === undefined ? addon.fmaProbe(peak.threads, PROBE_ITERATIONS, peak.precision) : peak.gflops;
-  await prepare?.();
   const before = probe();
   const start = performance.now();
   await work();

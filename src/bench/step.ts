@@ -1,4 +1,6 @@
+import { freemem } from 'node:os';
 import type { Addon, EngineOptions, NativeEngine, OptimizerSpec } from '../addon/addon-types.ts';
+import { PssError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { calibrate } from '../quantization/calibrate.ts';
 import { quantizeGraph } from '../quantization/quantize-graph.ts';
@@ -8,12 +10,14 @@ import { flopsPerSample } from './flops.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
 import { syntheticBatch } from './synthetic-batch.ts';
 
-/** Different batches, so that M isn't looked up at the same places again and again. */
-const BATCHES = 4;
+/** Rows, at the least, before they come again: what they look up in a large M or large tables is more than caches hold. */
+const DISTINCT_ROWS = 32_768;
+/** Batches, at the least. */
+const FEWEST_BATCHES = 4;
 /** Rows that int8 is calibrated with: its time doesn't depend on what the ranges are. */
 const CALIBRATION_ROWS = 256;
 /** A sample runs at least this many rows, so that short steps aren't lost in the cost of a call. */
-const ROWS_PER_SAMPLE = 8192;
+const ROWS_PER_SAMPLE = 2048;
 
 /**
  * Times whole training steps, or predictions, which are in the precision of the peak where that is int8.
@@ -29,6 +33,7 @@ export async function benchStep(
   const { batchSize, config, model, tableSizes } = benchmark;
   const training = bench === 'step';
   const embedding = model.graph.nodes.find(({ op }) => op === 'embedding')?.attributes;
+  if (peak.gpu === undefined) expectMemory(benchmark);
   const quantized = peak.precision === 'int8';
   const options: EngineOptions = {
     batchSize,
@@ -45,18 +50,19 @@ export async function benchStep(
     options,
   );
   try {
-    const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize / BATCHES)) : 1;
-    const batches = Array.from({ length: BATCHES }, (_, i) =>
+    const steps = training ? Math.max(1, Math.floor(ROWS_PER_SAMPLE / batchSize)) : 1;
+    const count = Math.max(FEWEST_BATCHES, Math.ceil(DISTINCT_ROWS / (batchSize * steps)));
+    const batches = Array.from({ length: count }, (_, i) =>
       syntheticBatch(batchSize * steps, tableSizes, model.graph.numDense, i + 1),
     );
     const rates = new Float64Array(steps).fill(config.optimizer.learningRate);
     let calls = 0;
     const work = async () => {
-      const batch = batches[calls++ % BATCHES] as (typeof batches)[number];
+      const batch = batches[calls++ % count] as (typeof batches)[number];
       if (training) await engine.train(batch, batchSize, 1 + (calls - 1) * steps, rates);
       else await engine.predict(batch);
     };
-    for (let i = 0; i < BATCHES; i++) await work();
+    for (let i = 0; i < count; i++) await work();
     await engine.takeTimings();
     const taken = await gatedSamples(addon, peak, samples, { work, inspect: () => engine.takeTimings() });
     const middle = taken.accepted[taken.accepted.length >> 1];
@@ -78,6 +84,17 @@ export async function benchStep(
   } finally {
     await disposeQuietly(engine);
   }
+}
+
+/** @throws PssError ERR_MEMORY when the machine hasn't got what the parameters take, which would end in being killed */
+function expectMemory({ name, model }: BenchCase): void {
+  const [taken, free] = [model.parameters * 4, freemem()];
+  if (taken <= free) return;
+  const [takenGib, freeGib] = [taken, free].map((bytes) => (bytes / 2 ** 30).toFixed(1));
+  throw new PssError(
+    'ERR_MEMORY',
+    `The parameters of ${name} take ${takenGib} GiB, and ${freeGib} GiB are free; give fewer --table-rows, or a smaller --memory-size.`,
+  );
 }
 
 /** The case's model with MLPs in int8, as its initial weights behave on synthetic rows. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadAddon } from '../addon/load.ts';
 import { describeCrossovers } from '../bench/crossover.ts';
 import { benchEmbedding, type EmbeddingRow, type SkippedCase } from '../bench/embedding.ts';
@@ -7,13 +7,14 @@ import { EMBEDDING_TABLES, type EmbeddingTable, embeddingCases } from '../bench/
 import { measurePeak } from '../bench/gated-samples.ts';
 import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { createOutput, type Output } from './output.ts';
-import { exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
+import { exampleHelp, rowCount, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface EmbeddingBenchOptions extends SharedOptions {
   readonly table: EmbeddingTable | 'all';
   readonly rows: readonly number[];
   readonly threads?: number;
   readonly samples: number;
+  readonly seconds?: number;
   readonly json?: string;
 }
 
@@ -30,6 +31,7 @@ export function registerEmbeddingBench(bench: Command): void {
     .option('--rows <n,...>', 'rows of the table, as in 4M,16M', parseRows, [4e6, 16e6, 64e6, 256e6])
     .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
     .option('--samples <n>', 'accepted samples each median is taken of', wholeNumber(1), 15)
+    .option('--seconds <n>', 'stop sampling after about so long, with fewer samples', wholeNumber(1))
     .option('--json <file>', 'also write one JSON object a row to this file')
     .addHelpText('after', exampleHelp('pss bench embedding --table chunk --rows 4M'))
     .action(runEmbeddingBench);
@@ -42,6 +44,7 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
   const peak = measurePeak(addon, options.threads ?? availableParallelism());
   const tables = options.table === 'all' ? EMBEDDING_TABLES : [options.table];
   const rows: EmbeddingRow[] = [];
+  const until = performance.now() + 1000 * (options.seconds ?? Number.POSITIVE_INFINITY);
   for (const table of tables) {
     output.result('                                                milliseconds (share of roofline)');
     output.result(
@@ -49,7 +52,7 @@ async function runEmbeddingBench(options: EmbeddingBenchOptions): Promise<void> 
     );
     const measuredRows: EmbeddingRow[] = [];
     const cases = embeddingCases(table, options.rows);
-    for await (const measured of benchEmbedding(addon, cases, peak, options.samples)) {
+    for await (const measured of benchEmbedding(addon, cases, peak, options.samples, until)) {
       if ('reason' in measured) {
         printSkipped(output, measured);
         continue;
@@ -81,11 +84,5 @@ function printCase(output: Output, rows: readonly EmbeddingRow[]): void {
 
 /** `4M,16000` as numbers. */
 function parseRows(text: string): number[] {
-  return text.split(',').map((each) => {
-    const value = Number(each.replace(/M$/i, '')) * (/M$/i.test(each) ? 1e6 : 1);
-    if (!/^\d+(\.\d+)?M?$/i.test(each) || !Number.isInteger(value) || value < 1 || value > 2 ** 32) {
-      throw new InvalidArgumentError('It must be whole numbers up to 2³², as in 4M,16M.');
-    }
-    return value;
-  });
+  return text.split(',').map(rowCount);
 }

@@ -12,11 +12,12 @@ import { registerEmbeddingBench } from './bench-embedding.ts';
 import { expectSamples, expectWritable, writeJsonLines } from './bench-output.ts';
 import { registerReaderBench } from './bench-reader.ts';
 import { createOutput, type Output } from './output.ts';
-import { collect, exampleHelp, type SharedOptions, wholeNumber } from './shared-options.ts';
+import { collect, exampleHelp, rowCount, type SharedOptions, wholeNumber } from './shared-options.ts';
 
 interface BenchOptions extends SharedOptions {
   readonly case: readonly string[];
   readonly memorySize?: number;
+  readonly tableRows?: number;
   readonly gradient?: string;
   readonly precision?: Peak['precision'];
   readonly device: string;
@@ -40,11 +41,16 @@ const BENCHES = [
     name: 'step',
     description: 'Times whole training steps on synthetic rows',
     precisions: ['f32', 'bf16'],
+    examples: [
+      'pss bench step --case tb-2048 --precision bf16',
+      'pss bench step --case tb-2048 --table-rows 2M --set embedding.kind=full --gradient sparse',
+    ],
   },
   {
     name: 'inference',
     description: 'Times predictions on synthetic rows',
     precisions: ['f32', 'bf16', 'int8'],
+    examples: ['pss bench inference --case tb-16384 --precision int8'],
   },
 ] as const;
 
@@ -57,7 +63,7 @@ export function registerBench(program: Command): void {
       "Times the engine against this machine's roofline: the rate of multiply-adds in registers, measured in the same run. Samples taken while the machine was busy are rejected. A GPU's roofline is its clock, multiprocessors and published rates.",
     )
     .addHelpText('after', exampleHelp('pss bench step --case kaggle-2048'));
-  for (const { name, description, precisions } of BENCHES) {
+  for (const { name, description, precisions, examples } of BENCHES) {
     const defaults = DEFAULT_CASES[name];
     bench
       .command(name)
@@ -69,6 +75,11 @@ export function registerBench(program: Command): void {
         [],
       )
       .option('--memory-size <floats>', '|M| in floats', wholeNumber(1))
+      .option(
+        '--table-rows <n>',
+        'rows of all tables, as in 20M; large tables are scaled down to it',
+        rowCount,
+      )
       .addOption(new Option('--gradient <mode>', 'gradient of M').choices(['auto', 'dense', 'sparse']))
       .addOption(new Option('--precision <p>', 'of activations and products').choices(precisions))
       .option('--device <name>', 'cpu | cuda | cuda:N', 'cpu')
@@ -79,7 +90,7 @@ export function registerBench(program: Command): void {
       .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1))
       .option('--samples <n>', 'accepted samples the median is taken of', wholeNumber(1), 15)
       .option('--json <file>', 'also write one JSON object a row to this file')
-      .addHelpText('after', exampleHelp(`pss bench ${name} --case ${defaults[0]}`))
+      .addHelpText('after', exampleHelp(...examples))
       .action((options: BenchOptions) => runBench(name, options));
   }
   registerEmbeddingBench(bench);
@@ -95,7 +106,7 @@ async function runBench(name: 'step' | 'inference', options: BenchOptions): Prom
   ];
   const chosen = options.case.length > 0 ? options.case : DEFAULT_CASES[name];
   const cases = chosen.map((each) =>
-    benchCase(each, { sets, ...(options.memorySize && { memorySize: options.memorySize }) }),
+    benchCase(each, { sets, memorySize: options.memorySize, tableRows: options.tableRows }),
   );
   expectWritable(options.json);
   const addon = loadAddon();

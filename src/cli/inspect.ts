@@ -78,13 +78,16 @@ function describe(memory: MemoryReport, { rows }: KnownIds): string {
     `  balance       the busiest of ${imbalance.ranges} ranges has ${imbalance.ids.toFixed(2)} times the mean by ids, ${imbalance.lookups.toFixed(2)} times by occurrences`,
     '',
     formatTable(
-      ['table', 'ids', 'lookups', 'collided', 'interference'],
+      ['table', 'ids', 'lookups', 'occupancy', 'collided', 'interference', 'balance, ids', 'occurrences'],
       tables.map((table) => [
         String(table.column),
         String(table.ids),
         String(table.lookups),
+        percent(table.occupancy),
         percent(table.collided),
         percent(table.interference),
+        table.imbalance.ids.toFixed(2),
+        table.imbalance.lookups.toFixed(2),
       ]),
     ),
   ].join('\n');

@@ -34,6 +34,15 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
+/** Argument parser of an option that takes a number of rows, as in 16000 or 20M. */
+export function rowCount(text: string): number {
+  const value = Number(text.replace(/M$/i, '')) * (/M$/i.test(text) ? 1e6 : 1);
+  if (!/^\d+(\.\d+)?M?$/i.test(text) || !Number.isInteger(value) || value < 1 || value > 2 ** 32) {
+    throw new InvalidArgumentError('It must be a whole number up to 2³², as in 16000 or 4M.');
+  }
+  return value;
+}
+
 /** Argument parser of an option that takes a number, whose range the command itself knows. */
 export function anyNumber(text: string): number {
   const value = Number(text);

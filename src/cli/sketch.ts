@@ -53,7 +53,7 @@ export function registerSketch(program: Command): void {
     .option('--seed <n>', 'of the hashes and of the random x and y', wholeNumber(0), 1)
     .option('--delta <p>', 'probability with which the bounds may fail', anyNumber, 0.01)
     .option('--threads <n>', 'engine threads (default: all cores)', wholeNumber(1), availableParallelism())
-    .option('--plot <file>', 'draw error against memory, as .svg or .html')
+    .option('--plot <file>', 'draw error against memory, as .svg, .png or .html')
     .option('--json', 'print one JSON object', false)
     .addHelpText(
       'after',

@@ -64,6 +64,7 @@ export function contractCores(
  * out[b, f] = (S·e_i)ᵀ·M of the id i in column f, [B, T] → [B, F, D], for an S [k, n] that is generated and a memory [k, D]
  * (native/ops/sketch/sketch_matrix.h).
  * @param columns the id column of each slot
+ * @param tableSizes E of each slot's table; empty when ids are raw
  */
 export function sketch(
   graph: GraphBuilder,
@@ -72,8 +73,9 @@ export function sketch(
   matrix: { readonly kind: 'gaussian' | 'achlioptas'; readonly seed: number },
   memory: { readonly name: string; readonly shape: readonly [number, number]; readonly init: InitSpec },
   columns: readonly number[],
+  tableSizes: readonly number[],
 ): TensorRef {
-  const attributes = { sketch: matrix.kind, hashSeed: matrix.seed, columns };
+  const attributes = { sketch: matrix.kind, hashSeed: matrix.seed, columns, tableSizes };
   return graph.node('sketch', name, [ids], [columns.length, memory.shape[1]], [memory], attributes);
 }
 

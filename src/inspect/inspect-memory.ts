@@ -1,6 +1,8 @@
 import type { Addon } from '../addon/addon-types.ts';
 import type { EmbeddingAttributes, GraphSpec, NodeSpec } from '../graph/graph-spec.ts';
 import type { KnownIds } from './known-ids.ts';
+import { type Imbalance, RangeLoads } from './range-loads.ts';
+import { TableCover } from './table-cover.ts';
 import { tableColumns, visitChunks } from './visit-chunks.ts';
 
 /** How lookups share floats of M with others. */
@@ -18,6 +20,9 @@ export interface TableSharing extends Sharing {
   readonly ids: number;
   /** Their occurrences in the data, or their number where no data were counted. */
   readonly lookups: number;
+  /** Share of M's floats that at least one of the table's known ids reads. */
+  readonly occupancy: number;
+  readonly imbalance: Imbalance;
 }
 
 /** How the known ids use the floats of one embedding node. */
@@ -33,12 +38,10 @@ export interface MemoryReport extends Sharing {
   readonly occupancy: number;
   /** What perfectly random places would occupy, 1 − e^−load; null where places aren't hashed. */
   readonly randomOccupancy: number | null;
-  /** Largest over mean load of equal ranges of M, by known ids and by their occurrences. */
-  readonly imbalance: { readonly ranges: number; readonly ids: number; readonly lookups: number };
+  /** Of so many equal ranges of M. */
+  readonly imbalance: Imbalance & { readonly ranges: number };
   readonly tables: readonly TableSharing[];
 }
-
-const MAX_RANGES = 64;
 
 /**
  * How known ids share the arrays of a model's embeddings, one report for each embedding node.
@@ -53,17 +56,27 @@ export function inspectMemory(addon: Addon, graph: GraphSpec, known: KnownIds): 
 }
 
 function inspectNode(addon: Addon, graph: GraphSpec, node: NodeSpec, known: KnownIds): MemoryReport {
-  const { kind, memorySize: floats, dim } = node.attributes as unknown as EmbeddingAttributes;
+  const { kind, memorySize: floats, dim, chunkSize } = node.attributes as unknown as EmbeddingAttributes;
+  const numTables = tableColumns(graph, node).length;
+  const loads = new RangeLoads(floats, numTables);
+  const cover = new TableCover(floats, numTables, Math.min(chunkSize, dim), dim % chunkSize);
   const readers = new Float64Array(floats + 1);
   const reads = new Float64Array(floats + 1);
-  visitChunks(addon, graph, node, known, (_table, begin, end, count) => {
+  visitChunks(addon, graph, node, known, (table, begin, end, count) => {
+    loads.add(table, begin, end, count);
+    cover.mark(table, begin, end);
     addToRange(readers, begin, end, 1);
     addToRange(reads, begin, end, count);
   });
   sumUp(readers);
   sumUp(reads);
   const load = total(readers, floats) / floats;
-  const tables = tablesOf(addon, graph, node, known, { readers, reads, floats, dim });
+  const occupied = cover.occupied();
+  const tables = sharingOf(addon, graph, node, known, { readers, reads, floats, dim }).map((sharing, t) => ({
+    ...sharing,
+    occupancy: (occupied[t] as number) / floats,
+    imbalance: loads.imbalanceOf(t),
+  }));
   const lookups = tables.reduce((sum, table) => sum + table.lookups, 0);
   const meanOf = (key: keyof Sharing) =>
     tables.reduce((sum, table) => sum + table[key] * table.lookups, 0) / Math.max(1, lookups);
@@ -76,11 +89,7 @@ function inspectNode(addon: Addon, graph: GraphSpec, node: NodeSpec, known: Know
     randomOccupancy: ['full', 'rows'].includes(kind) ? null : 1 - Math.exp(-load),
     collided: meanOf('collided'),
     interference: meanOf('interference'),
-    imbalance: {
-      ranges: Math.min(MAX_RANGES, floats),
-      ids: imbalanceOf(readers, floats),
-      lookups: imbalanceOf(reads, floats),
-    },
+    imbalance: { ranges: loads.ranges, ...loads.imbalance() },
     tables,
   };
 }
@@ -96,13 +105,13 @@ interface FloatLoads {
   readonly dim: number;
 }
 
-function tablesOf(
+function sharingOf(
   addon: Addon,
   graph: GraphSpec,
   node: NodeSpec,
   known: KnownIds,
   { readers, reads, floats, dim }: FloatLoads,
-): TableSharing[] {
+): Omit<TableSharing, 'occupancy' | 'imbalance'>[] {
   // Running sums, so that a chunk's share is a difference of two of them.
   const collidedBefore = new Float64Array(floats + 1);
   const inverseBefore = new Float64Array(floats + 1);
@@ -146,16 +155,6 @@ function sumUp(differences: Float64Array): void {
   for (let i = 1; i < differences.length; i++) {
     differences[i] = (differences[i] as number) + (differences[i - 1] as number);
   }
-}
-
-function imbalanceOf(loads: Float64Array, floats: number): number {
-  const ranges = Math.min(MAX_RANGES, floats);
-  const densities = Array.from({ length: ranges }, (_, r) => {
-    const range = loads.subarray(Math.floor((r * floats) / ranges), Math.floor(((r + 1) * floats) / ranges));
-    return total(range, range.length) / range.length;
-  });
-  const mean = total(loads, floats) / floats;
-  return mean === 0 ? 1 : Math.max(...densities) / mean;
 }
 
 function total(values: Float64Array, count: number): number {

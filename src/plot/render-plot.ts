@@ -1,10 +1,14 @@
 import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { UsageError } from '../errors.ts';
 
 /** File types a plot can be written as. */
-export const PLOT_TYPES = ['.svg', '.html'] as const;
+export const PLOT_TYPES = ['.svg', '.png', '.html'] as const;
+
+/** Of a PNG, for each unit of the SVG. */
+const PIXELS = 2;
 
 /**
  * Refuses a file a plot can't be written to, so that a command can do so before its work.
@@ -14,19 +18,23 @@ export function checkPlotFile(file: string): void {
   if ((PLOT_TYPES as readonly string[]).includes(extname(file))) return;
   throw new UsageError(
     'ERR_PLOT',
-    `A plot can't be written to ${file}; end its name in ${PLOT_TYPES.join(' or ')}.`,
+    `A plot can't be written to ${file}; end its name in ${PLOT_TYPES.slice(0, -1).join(', ')} or ${PLOT_TYPES.at(-1)}.`,
   );
 }
 
 /**
- * Draws a Vega-Lite specification into a file of its own: an SVG picture, or a web page that holds one and asks for nothing else.
+ * Draws a Vega-Lite specification into a file of its own: a picture, or a web page that holds one and asks for nothing else.
  * The same specification gives the same bytes.
  * @param title of the web page
  */
 export async function writePlot(file: string, spec: TopLevelSpec, title: string): Promise<void> {
   checkPlotFile(file);
   const svg = await drawSvg(spec);
-  await writeFile(file, extname(file) === '.html' ? page(svg, title) : `${svg}\n`);
+  const type = extname(file) as (typeof PLOT_TYPES)[number];
+  await writeFile(
+    file,
+    type === '.png' ? await drawPng(svg) : type === '.html' ? page(svg, title) : `${svg}\n`,
+  );
 }
 
 /** A Vega-Lite specification as SVG. */
@@ -39,6 +47,20 @@ export async function drawSvg(spec: TopLevelSpec): Promise<string> {
   } finally {
     view.finalize();
   }
+}
+
+/** An SVG picture in pixels. Letters come from a font of ours: a server may have none, and every machine's would be others. */
+async function drawPng(svg: string): Promise<Buffer> {
+  const { Resvg } = await import('@resvg/resvg-js');
+  const { resolve } = createRequire(import.meta.url);
+  const font = {
+    loadSystemFonts: false,
+    fontFiles: ['', '-Bold'].map((style) => resolve(`dejavu-fonts-ttf/ttf/DejaVuSans${style}.ttf`)),
+    defaultFontFamily: 'DejaVu Sans',
+    sansSerifFamily: 'DejaVu Sans',
+  };
+  const fitTo = { mode: 'zoom', value: PIXELS } as const;
+  return new Resvg(svg, { font, fitTo, background: 'white' }).render().asPng();
 }
 
 function page(svg: string, title: string): string {

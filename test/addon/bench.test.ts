@@ -44,13 +44,11 @@ test('times the passes of every embedding case', async () => {
 test('samples what is compared in turn, and each as often as was asked for', async () => {
   const order: string[] = [];
   const subject = (name: string) => ({
-    prepare: async () => void order.push(`prepare ${name}`),
     work: async () => void order.push(name),
     inspect: async () => name,
   });
   const taken = await alternatingSamples(addon, PEAK, 2, [subject('a'), subject('b')]);
-  const round = ['prepare a', 'a', 'prepare b', 'b'];
-  assert.equal(order, [...round, ...round]);
+  assert.equal(order, ['a', 'b', 'a', 'b']);
   assert.equal(
     taken.map(({ accepted }) => accepted.map(({ details }) => details)),
     [
@@ -66,6 +64,18 @@ test('turns down samples beside a slow probe, and ends all the same', async () =
   const [taken] = await alternatingSamples(busy, PEAK, 3, [subject]);
   assert.is(taken?.accepted.length, 0);
   assert.is(taken?.rejected, 24);
+});
+
+test('stops with fewer samples when its time is over', async () => {
+  let taken = 0;
+  const work = async () => {
+    taken++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const subject = { work, inspect: async () => undefined };
+  const [samples] = await alternatingSamples(addon, PEAK, 1000, [subject], performance.now() + 50);
+  assert.ok(taken >= 1 && taken <= 4, `${taken} samples`);
+  assert.is(samples?.accepted.length, taken);
 });
 
 test('leaves out what no memory holds, and says so', async () => {
@@ -92,6 +102,29 @@ test('times whole steps and predictions', async () => {
   const quantized = await benchStep(addon, 'inference', benchmark, { ...PEAK, precision: 'int8' }, 1);
   assert.is(quantized.precision, 'int8');
   assert.ok(Object.keys(quantized.parts).includes('bottomMlp.forward'));
+});
+
+test('tables are scaled down to a number of rows, small ones kept', () => {
+  const sizes = benchCase('tb-2048', { tableRows: 20_000_000 }).tableSizes;
+  const rows = sizes.reduce((a, b) => a + b, 0);
+  assert.ok(Math.abs(rows - 20_000_000) < 20, `${rows}`);
+  assert.equal([sizes[5], sizes[17], sizes[9]], [3, 976, sizes[0]]);
+  assert.throws(
+    () => benchCase('tb-2048', { tableRows: 1000 }),
+    /have 204184588 rows and can't be scaled to 1000; give --table-rows from \d+ to that/,
+  );
+});
+
+test('a model that no memory holds is told so before it is made', async () => {
+  const huge = benchCase('tb-2048', { sets: ['embedding.kind=full'] });
+  const error = await benchStep(addon, 'step', huge, PEAK, 1).then(
+    () => assert.unreachable(),
+    (e: Error) => e,
+  );
+  assert.match(
+    (error as Error).message,
+    /The parameters of tb-2048 take 97\.\d GiB, and .* free; give fewer --table-rows/,
+  );
 });
 
 test('wrong cases and instruction sets are one sentence and exit code 2', () => {
@@ -124,7 +157,7 @@ test('the measured crossover lies where the times are the same', () => {
 test('answers wrong sizes with exit code 2', () => {
   const { code, stderr } = runPss(['bench', 'embedding', '--rows', '4X']);
   assert.is(code, 2);
-  assert.match(stderr, /whole numbers up to 2³², as in 4M,16M/);
+  assert.match(stderr, /a whole number up to 2³², as in 16000 or 4M/);
 });
 
 test.run();

@@ -59,6 +59,16 @@ function countedIds(): KnownIds {
   return { columns: counts.map((each) => ({ counts: each })), rows: 100 };
 }
 
+/** The busiest range's load a float over that of all. */
+function peakOf(loads: Float64Array, ranges: number): number {
+  const floats = loads.length;
+  const densities = Array.from({ length: ranges }, (_, r) => {
+    const [first, last] = [r, r + 1].map((at) => Math.floor((at * floats) / ranges)) as [number, number];
+    return loads.slice(first, last).reduce((a, b) => a + b, 0) / (last - first);
+  });
+  return (Math.max(...densities) * floats) / loads.reduce((a, b) => a + b);
+}
+
 const near = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-9, `${a} ${b}`);
 
 for (const sets of [
@@ -102,22 +112,25 @@ for (const sets of [
       assert.equal([table.column, table.ids, table.lookups], [t, SIZES[t], lookups]);
       near(table.collided, shared / lookups / DIM);
       near(table.interference, foreign / lookups / DIM);
+      const read = new Set(ids.flat());
+      near(table.occupancy, read.size / floats);
+      const [own, weighted] = [new Float64Array(floats), new Float64Array(floats)];
+      ids.forEach((lookup, id) => {
+        for (const f of lookup) {
+          own[f] = given(own[f]) + 1;
+          weighted[f] = given(weighted[f]) + countOf(t, id);
+        }
+      });
+      near(table.imbalance.ids, peakOf(own, imbalance.ranges));
+      near(table.imbalance.lookups, peakOf(weighted, imbalance.ranges));
       allCollided += shared;
       allForeign += foreign;
       all += lookups * DIM;
     });
     near(collided, allCollided / all);
     near(interference, allForeign / all);
-    const loads = (values: Float64Array) =>
-      Array.from({ length: imbalance.ranges }, (_, r) => {
-        const [first, last] = [r, r + 1].map((at) => Math.floor((at * floats) / imbalance.ranges)) as [
-          number,
-          number,
-        ];
-        return values.slice(first, last).reduce((a, b) => a + b, 0) / (last - first);
-      });
-    near(imbalance.ids, (Math.max(...loads(readers)) * floats) / readers.reduce((a, b) => a + b));
-    near(imbalance.lookups, (Math.max(...loads(reads)) * floats) / reads.reduce((a, b) => a + b));
+    near(imbalance.ids, peakOf(readers, imbalance.ranges));
+    near(imbalance.lookups, peakOf(reads, imbalance.ranges));
     if (sets[0] === 'embedding.kind=full') assert.equal([occupancy, collided, interference], [1, 0, 0]);
   });
 }

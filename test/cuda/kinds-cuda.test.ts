@@ -3,7 +3,9 @@ import * as assert from 'uvu/assert';
 import type { NativeBatch } from '../../src/addon/addon-types.ts';
 import { missingCuda } from '../helpers/cuda-device.ts';
 import {
+  BF16_LOSS,
   KINDS,
+  lossesOfKind,
   optimizer,
   planKind,
   TABLE_SIZES,
@@ -77,6 +79,17 @@ for (const kind of KINDS) {
       const error = largestDifference(cuda, cpu);
       assert.ok(error <= 1e-4 * largest, `${gradient}: ${error}`);
     }
+  });
+}
+
+for (const kind of KINDS) {
+  testUnless(test, reason, `learns in bf16 step by step as in float32: ${kind}`, async () => {
+    const plain = await lossesOfKind(kind, seed, { device: 'cuda' });
+    const rounded = await lossesOfKind(kind, seed, { device: 'cuda', precision: 'bf16' });
+    assert.ok(given(rounded.at(-1)) < given(rounded[0]), `${rounded[0]} to ${rounded.at(-1)}`);
+    assert.not.ok(sameBits(Float32Array.from(plain), Float32Array.from(rounded)));
+    const error = largestDifference(rounded, plain);
+    assert.ok(error <= BF16_LOSS, `losses off by ${error}`);
   });
 }
 

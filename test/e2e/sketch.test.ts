@@ -35,6 +35,35 @@ test('compresses a table, prints errors beside bounds, and draws them', () => {
   }
 });
 
+test('draws a PNG of twice the size, letters included, the same bytes on every machine', () => {
+  const [svg, png, again] = ['size.svg', 'plot.png', 'again.png'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const plot of [svg, png, again]) {
+    const { code, stderr } = runPss([
+      'sketch',
+      file,
+      '--method',
+      'hash',
+      '--compression',
+      '2',
+      '--plot',
+      plot,
+    ]);
+    assert.is(code, 0, stderr);
+  }
+  const picture = readFileSync(png);
+  assert.is(picture.subarray(0, 8).toString('latin1'), '\x89PNG\r\n\x1a\n');
+  const size = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(readFileSync(svg, 'utf8'));
+  const [width, height] = [16, 20].map((at) => picture.readUInt32BE(at));
+  assert.equal([width, height], [2 * Number(size?.[1]), 2 * Number(size?.[2])]);
+  assert.ok(picture.equals(readFileSync(again)));
+  // Without letters it would be about a third as long.
+  assert.ok(picture.length > 30_000, `${picture.length} bytes`);
+});
+
 test('--json has every error, and no memory is as good as all of it', () => {
   const args = ['sketch', file, '--json', '--method', 'robe:2,hash', '--memory-size', '800,42'];
   const first = runPss(args);

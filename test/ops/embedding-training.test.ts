@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { KINDS, optimizer, trainKind } from '../helpers/embedding-kinds.ts';
-import { sameBits } from '../helpers/float-error.ts';
+import { BF16_LOSS, KINDS, lossesOfKind, optimizer, trainKind } from '../helpers/embedding-kinds.ts';
+import { largestDifference, sameBits } from '../helpers/float-error.ts';
 import { given } from '../helpers/op-graphs.ts';
 import { testSeed } from '../helpers/seeded-random.ts';
 
@@ -27,6 +27,17 @@ for (const kind of KINDS) {
       const same = gradients.length === 2 && name !== 'adam';
       if (same) assert.ok(sameBits(given(results[0]), given(results[1])), `${name}, dense and sparse`);
     }
+  });
+}
+
+for (const kind of KINDS) {
+  test(`learns in bf16 step by step as in float32: ${kind}`, async () => {
+    const plain = await lossesOfKind(kind, seed, {});
+    const rounded = await lossesOfKind(kind, seed, { precision: 'bf16' });
+    assert.ok(given(rounded.at(-1)) < given(rounded[0]), `${rounded[0]} to ${rounded.at(-1)}`);
+    assert.not.ok(sameBits(Float32Array.from(plain), Float32Array.from(rounded)));
+    const error = largestDifference(rounded, plain);
+    assert.ok(error <= BF16_LOSS, `losses off by ${error}`);
   });
 }
 

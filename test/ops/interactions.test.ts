@@ -1,13 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Isa } from '../../src/addon/addon-types.ts';
+import { selfAttention } from '../../src/graph/interactions.ts';
 import { dot, sameBits } from '../helpers/float-error.ts';
 import {
   checkInteraction,
+  type InteractionCase,
   interactionBatch,
   interactionCases,
   interactionGraphOf,
 } from '../helpers/interaction-cases.ts';
+import { attention } from '../helpers/interaction-definitions.ts';
 import { availableIsas, given, traceGraph, withEngine } from '../helpers/op-graphs.ts';
 import { SeededRandom, testSeed } from '../helpers/seeded-random.ts';
 
@@ -37,7 +40,17 @@ function distance(a: Float32Array, b: Float32Array): number {
   return Math.sqrt(dot(apart, apart) / dot(b, b));
 }
 
-for (const one of interactionCases(7, 16).filter(({ name }) => /^(cin|attention|bilinear)/.test(name))) {
+/** Heads of an even size lie in pairs of bf16 without padding. */
+const evenHeads: InteractionCase = {
+  name: 'attention with even heads',
+  F: 7,
+  D: 16,
+  make: (graph, slots) => selfAttention(graph, 'op', slots, 2, 8),
+  definition: attention(7, 16, 2, 8),
+};
+
+const rounding = interactionCases(7, 16).filter(({ name }) => /^(cin|attention|bilinear)/.test(name));
+for (const one of [...rounding, evenHeads]) {
   test(`${one.name} in bf16 is near float32, and far nearer to the plain version in bf16`, async () => {
     const { graph, input } = interactionGraphOf(one);
     const { batch, dout } = interactionBatch(one, graph, 37, new SeededRandom(seed));
@@ -52,9 +65,9 @@ for (const one of interactionCases(7, 16).filter(({ name }) => /^(cin|attention|
     assert.not(sameBits(given(plain[0]), given(exact[0])));
     for (const [i, values] of plain.entries()) {
       // Each factor of a product is off by 2⁻⁹ at most; three layers or a softmax make several times that of it, and so does a ReLU
-      // whose input crosses zero.
+      // whose input crosses zero. Gradients of scores are small differences of rounded products.
       const apart = distance(values, given(exact[i]));
-      assert.ok(apart < 2 ** -4, `tensor ${i}: ${apart}`);
+      assert.ok(apart < 0.1, `tensor ${i}: ${apart}`);
     }
     for (const isa of availableIsas()) {
       for (const [i, values] of (await tensors(isa, 'bf16')).entries()) {

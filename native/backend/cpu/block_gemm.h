@@ -27,22 +27,24 @@ int64_t in_words(int64_t numbers) {
   return std::is_same_v<Number, Bf16> ? (numbers + 1) / 2 : numbers;
 }
 
-template <typename Number>
+// C holds the sums themselves, or rounds each once, when all of it has been added up.
+template <typename Number, typename Out = float>
 struct BlockGemm {
-  float* c;
+  Out* c;
   int64_t c_ld;
   const Word<Number>* a;
   int64_t a_row, a_col;  // words between rows and between columns of A
   const Word<Number>* b;
   int64_t b_ld;
   int64_t m, n, k;  // k counts words
-  bool add;         // to what C holds
+  bool add;         // to what C holds; never of a C that rounds
 };
 
 // What ops call with blocks, on one instruction set.
 struct BlockKernels {
   void (*gemm_f32)(const BlockGemm<float>& g);
   void (*gemm_bf16)(const BlockGemm<Bf16>& g);
+  void (*gemm_rounded)(const BlockGemm<Bf16, Bf16>& g);
   // out[c, r] = in[r, c], of words of either kind; reads and writes nothing else.
   void (*transpose)(void* out, int64_t out_ld, const void* in, int64_t in_ld, int64_t rows, int64_t cols);
   // words[i] = (values[2i], values[2i + 1]), rounded, for the pairs of `count` values; a last one without
@@ -53,6 +55,7 @@ struct BlockKernels {
 
   void gemm(const BlockGemm<float>& g) const { gemm_f32(g); }
   void gemm(const BlockGemm<Bf16>& g) const { gemm_bf16(g); }
+  void gemm(const BlockGemm<Bf16, Bf16>& g) const { gemm_rounded(g); }
 };
 
 extern const BlockKernels kBlockReference, kBlockAvx2, kBlockAvx512, kBlockAvx512Bf16;

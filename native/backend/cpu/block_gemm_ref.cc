@@ -21,13 +21,13 @@ uint32_t pair_of(float low, float high) {
   return uint32_t{to_bf16(low).bits} | uint32_t{to_bf16(high).bits} << 16;
 }
 
-template <typename Number>
-void gemm(const BlockGemm<Number>& g) {
+template <typename Number, typename Out>
+void gemm(const BlockGemm<Number, Out>& g) {
   for (int64_t m = 0; m < g.m; m++) {
     for (int64_t n = 0; n < g.n; n++) {
-      float sum = g.add ? g.c[m * g.c_ld + n] : 0;
+      float sum = g.add ? to_float(g.c[m * g.c_ld + n]) : 0;
       for (int64_t k = 0; k < g.k; k++) sum += product(g.a[m * g.a_row + k * g.a_col], g.b[k * g.b_ld + n]);
-      g.c[m * g.c_ld + n] = sum;
+      assign(g.c[m * g.c_ld + n], sum);
     }
   }
 }
@@ -51,7 +51,8 @@ void pair_rows(uint32_t* words, const float* low, const float* high, int64_t cou
 
 }  // namespace
 
-const BlockKernels kBlockReference = {gemm<float>, gemm<Bf16>, transpose, pair_columns, pair_rows};
+const BlockKernels kBlockReference = {gemm<float, float>, gemm<Bf16, float>, gemm<Bf16, Bf16>,
+                                      transpose,          pair_columns,      pair_rows};
 
 const BlockKernels& block_kernels(Isa isa) {
   switch (isa) {

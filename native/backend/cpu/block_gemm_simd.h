@@ -31,10 +31,10 @@ inline const float* as_floats(const void* words) {
 }
 
 // R rows by N vectors of C in registers; the last vector has the columns of `mask`.
-template <typename Number, int R, int N>
-void tile(const BlockGemm<Number>& g, Simd::Mask mask) {
+template <typename Number, typename Out, int R, int N>
+void tile(const BlockGemm<Number, Out>& g, Simd::Mask mask) {
   Simd::Floats sums[R][N];
-  const auto load = [&](const float* from, int v) {
+  const auto load = [&](const auto* from, int v) {
     return v + 1 < N ? Simd::load(from + Simd::kLanes * v) : Simd::load(mask, from + Simd::kLanes * v);
   };
 #pragma GCC unroll 16
@@ -59,7 +59,7 @@ void tile(const BlockGemm<Number>& g, Simd::Mask mask) {
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
     for (int v = 0; v < N; v++) {
-      float* to = g.c + r * g.c_ld + Simd::kLanes * v;
+      Out* to = g.c + r * g.c_ld + Simd::kLanes * v;
       if (v + 1 < N) {
         Simd::store(to, sums[r][v]);
       } else {
@@ -69,17 +69,17 @@ void tile(const BlockGemm<Number>& g, Simd::Mask mask) {
   }
 }
 
-template <typename Number, int N, int... Rows>
+template <typename Number, typename Out, int N, int... Rows>
 constexpr auto tiles_of(std::integer_sequence<int, Rows...>) {
-  return std::array<void (*)(const BlockGemm<Number>&, Simd::Mask), sizeof...(Rows)>{
-      tile<Number, Rows + 1, N>...};
+  return std::array<void (*)(const BlockGemm<Number, Out>&, Simd::Mask), sizeof...(Rows)>{
+      tile<Number, Out, Rows + 1, N>...};
 }
 
 // All rows of a panel of N vectors, in tiles of nearly equal heights.
-template <typename Number, int N>
-void panel(BlockGemm<Number> g, Simd::Mask mask) {
+template <typename Number, typename Out, int N>
+void panel(BlockGemm<Number, Out> g, Simd::Mask mask) {
   constexpr int64_t most = tile_rows<Number>(N);
-  static constexpr auto tiles = tiles_of<Number, N>(std::make_integer_sequence<int, most>());
+  static constexpr auto tiles = tiles_of<Number, Out, N>(std::make_integer_sequence<int, most>());
   while (g.m > 0) {
     const int64_t left = (g.m + most - 1) / most, rows = (g.m + left - 1) / left;
     tiles[static_cast<size_t>(rows - 1)](g, mask);
@@ -89,30 +89,31 @@ void panel(BlockGemm<Number> g, Simd::Mask mask) {
   }
 }
 
-template <typename Number>
-void last_panel(const BlockGemm<Number>& g) {
+template <typename Number, typename Out>
+void last_panel(const BlockGemm<Number, Out>& g) {
   const int64_t vectors = (g.n + Simd::kLanes - 1) / Simd::kLanes;
   const Simd::Mask mask = Simd::mask(g.n - (vectors - 1) * Simd::kLanes);
-  if (vectors == 1) panel<Number, 1>(g, mask);
-  if (vectors == 2) panel<Number, 2>(g, mask);
+  if (vectors == 1) panel<Number, Out, 1>(g, mask);
+  if (vectors == 2) panel<Number, Out, 2>(g, mask);
   if constexpr (Simd::kVectors > 2) {
-    if (vectors == 3) panel<Number, 3>(g, mask);
-    if (vectors == 4) panel<Number, 4>(g, mask);
+    if (vectors == 3) panel<Number, Out, 3>(g, mask);
+    if (vectors == 4) panel<Number, Out, 4>(g, mask);
   }
 }
 
-template <typename Number>
-void simd_gemm(const BlockGemm<Number>& g) {
+template <typename Number, typename Out>
+void simd_gemm(const BlockGemm<Number, Out>& g) {
   constexpr int64_t width = Simd::kVectors * Simd::kLanes;
   const Simd::Mask all = Simd::mask(Simd::kLanes);
-  for (int64_t k = 0; k == 0 || k < g.k; k += kGemmDepth) {
-    BlockGemm<Number> part = g;
-    part.k = std::min(kGemmDepth, g.k - k);
+  const int64_t depth = std::is_same_v<Out, float> ? kGemmDepth : std::max<int64_t>(g.k, 1);
+  for (int64_t k = 0; k == 0 || k < g.k; k += depth) {
+    BlockGemm<Number, Out> part = g;
+    part.k = std::min(depth, g.k - k);
     part.a += k * g.a_col;
     part.b += k * g.b_ld;
     part.add = g.add || k > 0;
     for (; part.n > width; part.n -= width, part.b += width, part.c += width)
-      panel<Number, Simd::kVectors>(part, all);
+      panel<Number, Out, Simd::kVectors>(part, all);
     last_panel(part);
   }
 }
@@ -159,8 +160,8 @@ void simd_pair_rows(uint32_t* words, const float* low, const float* high, int64_
   }
 }
 
-constexpr BlockKernels kSimdBlock = {simd_gemm<float>, simd_gemm<Bf16>, simd_transpose, simd_pair_columns,
-                                     simd_pair_rows};
+constexpr BlockKernels kSimdBlock = {simd_gemm<float, float>, simd_gemm<Bf16, float>, simd_gemm<Bf16, Bf16>,
+                                     simd_transpose,          simd_pair_columns,      simd_pair_rows};
 
 }  // namespace
 }  // namespace pss

@@ -75,6 +75,8 @@ template <int64_t Z>
       return write ? update<16>(share, 16) : gather<16>(share, 16);
     case 32:
       return write ? update<32>(share, 32) : gather<32>(share, 32);
+    case 64:
+      return write ? update<64>(share, 64) : gather<64>(share, 64);
     case 128:
       return write ? update<128>(share, 128) : gather<128>(share, 128);
     default:

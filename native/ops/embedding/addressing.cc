@@ -277,16 +277,23 @@ void number_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t
   }
 }
 
-void check_ids(const uint32_t* ids, int64_t B, const Addressing& addressing) {
-  if (addressing.table_sizes.empty()) return;
+std::vector<IdBound> id_bounds(const Addressing& addressing) {
+  std::vector<IdBound> bounds;
+  for (size_t t = 0; t < addressing.table_sizes.size(); t++) {
+    bounds.push_back({addressing.column(static_cast<int64_t>(t)), addressing.table_sizes[t]});
+  }
+  return bounds;
+}
+
+void check_ids(const uint32_t* ids, int64_t B, int64_t id_columns, const std::vector<IdBound>& bounds) {
+  if (bounds.empty()) return;
   for (int64_t b = 0; b < B; b++) {
-    for (int64_t t = 0; t < addressing.T; t++) {
-      const int64_t column = addressing.column(t);
-      const uint32_t id = ids[b * addressing.id_columns + column];
-      if (id < addressing.table_sizes[t]) continue;
+    for (const auto [column, rows] : bounds) {
+      const uint32_t id = ids[b * id_columns + column];
+      if (id < rows) continue;
       throw Error("ERR_ID_RANGE", "Row " + std::to_string(b) + " of the batch has id " + std::to_string(id) +
                                       " for table " + std::to_string(column) + ", which has " +
-                                      std::to_string(addressing.table_sizes[t]) +
+                                      std::to_string(rows) +
                                       " rows; prepare the data with the vocabulary the model was made for.");
     }
   }

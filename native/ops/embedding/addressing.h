@@ -105,8 +105,16 @@ void compute_starts_avx512(uint32_t* starts, const uint32_t* ids, int64_t first,
 void number_starts(uint32_t* starts, const uint32_t* ids, int64_t first, int64_t last,
                    const Addressing& addressing);
 
-// Throws ERR_ID_RANGE naming row, table, id and table size when an id is beyond its table; nothing to check
-// without table sizes.
-void check_ids(const uint32_t* ids, int64_t B, const Addressing& addressing);
+// An id column whose table has a known size.
+struct IdBound {
+  int64_t column;
+  int64_t rows;  // E
+};
+// None for raw ids, which have no table sizes.
+std::vector<IdBound> id_bounds(const Addressing& addressing);
+
+// Throws ERR_ID_RANGE naming row, table, id and table size when one of ids [B, id_columns] is beyond its
+// table.
+void check_ids(const uint32_t* ids, int64_t B, int64_t id_columns, const std::vector<IdBound>& bounds);
 
 }  // namespace pss

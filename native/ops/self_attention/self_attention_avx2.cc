@@ -3,6 +3,6 @@
 
 namespace pss {
 
-const AttentionKernels kAttentionAvx2 = kAttentionSimd;
+const AttentionFormats kAttentionAvx2 = kAttentionSimd;
 
 }  // namespace pss

@@ -3,6 +3,6 @@
 
 namespace pss {
 
-const AttentionKernels kAttentionAvx512 = kAttentionSimd;
+const AttentionFormats kAttentionAvx512 = kAttentionSimd;
 
 }  // namespace pss

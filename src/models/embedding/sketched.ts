@@ -84,11 +84,13 @@ function dense(
   const init = sharedInit(tables);
   const memory = { name: 'embedding.memory', shape: [k, dim] as const, init };
   const cost = k * dim;
+  const { tableSizes } = commonAttributes(context, tables);
   return {
     suffix: 'sketch',
     columns,
     floats: cost,
-    build: (graph, name, ids) => sketch(graph, name, ids, { kind, seed: config.seed }, memory, columns),
+    build: (graph, name, ids) =>
+      sketch(graph, name, ids, { kind, seed: config.seed }, memory, columns, tableSizes),
     warnings:
       cost < MANY
         ? []
