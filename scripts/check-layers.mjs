@@ -23,7 +23,7 @@ const TYPESCRIPT = {
   models: ['graph', 'manifest'],
   quantization: ['addon', 'graph'],
   reader: ['manifest'],
-  batch: ['reader', 'manifest', 'random'],
+  batch: ['reader', 'addon', 'manifest'],
   checkpoint: ['addon', 'graph', 'manifest'],
   prepare: ['addon', 'arrow', 'manifest', 'random'],
   synth: ['addon', 'manifest', 'prepare'],
@@ -84,6 +84,7 @@ const GROUND = ['errors', 'make-folder', 'version'];
 const NATIVE = {
   base: [],
   criteo: ['base'],
+  rows: ['base'],
   backend: ['base'],
   ops: ['backend', 'base'],
   // An optimizer walks the chunks that an embedding op addresses.
@@ -91,7 +92,7 @@ const NATIVE = {
   // Synthetic rows have the layout of the parser's.
   synth: ['criteo', 'backend', 'base'],
   graph: ['ops', 'optim', 'backend', 'base'],
-  addon: ['graph', 'criteo', 'synth', 'ops', 'optim', 'backend', 'base'],
+  addon: ['graph', 'criteo', 'rows', 'synth', 'ops', 'optim', 'backend', 'base'],
 };
 
 const MAX_LINES = { ts: 300, mjs: 300, cc: 400, h: 400, cu: 400, cuh: 400 };

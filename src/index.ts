@@ -15,7 +15,7 @@ export { areaUnderRoc } from './metrics/auc.ts';
 export { EvaluationMetrics, type EvaluationResult } from './metrics/evaluation-metrics.ts';
 export type { DataFacts } from './models/embedding-plan.ts';
 export { Dataset, type DatasetFacts } from './reader/dataset.ts';
-export type { RecordBatchView } from './reader/part.ts';
+export type { Rows as RecordBatchView } from './reader/rows.ts';
 export type {
   CheckpointEvent,
   EndReason,

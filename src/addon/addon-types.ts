@@ -55,6 +55,21 @@ export interface Addon {
    * @throws ERR_ID_RANGE when an id is beyond its table
    */
   readonly chunkStarts: (graph: GraphSpec, node: string, ids: Uint32Array) => ChunkStarts;
+  /**
+   * A random permutation of 0..length-1 (Fisher–Yates over Philox), the same for the same seed and stream.
+   * @param seed an integer from 0 to 2⁵³ − 1
+   * @param stream three 32-bit numbers that tell this permutation from every other of the same seed
+   */
+  readonly permutation: (
+    length: number,
+    seed: number,
+    stream: readonly [number, number, number],
+  ) => Uint32Array;
+  /**
+   * Copies rows `order[0]`, `order[1]`, … of `rows` to rows `to`, `to + 1`, … of `out`.
+   * @throws ERR_ARGUMENT when rows don't exist in either
+   */
+  readonly gatherRows: (out: NativeBatch, to: number, rows: NativeBatch, order: Uint32Array) => void;
 }
 
 export interface ChunkRates {

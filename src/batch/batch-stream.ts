@@ -1,5 +1,6 @@
+import { allocateRows, type Rows, viewRows } from '../reader/rows.ts';
 import { planEpoch, SHUFFLE_WINDOW_ROWS, type Shuffle, type Window } from './epoch-plan.ts';
-import { allocateRows, type RecordBatchSource, type Rows, WindowBuffer } from './window-buffer.ts';
+import { type RecordBatchSource, WindowBuffer } from './window-buffer.ts';
 
 export interface BatchStreamOptions {
   readonly batchSize: number;
@@ -94,13 +95,7 @@ export class BatchStream {
       this.#epoch++;
       this.#row = 0;
     }
-    return {
-      ...place,
-      rows,
-      labels: buffers.labels.subarray(0, rows),
-      dense: buffers.dense.subarray(0, rows * numDense),
-      sparse: buffers.sparse.subarray(0, rows * numTables),
-    };
+    return { ...place, ...viewRows(buffers, 0, rows, numDense, numTables) };
   }
 
   async #windowAtPlace(): Promise<Loaded> {

@@ -1,4 +1,4 @@
-import { permutation } from './permutation.ts';
+import { loadAddon } from '../addon/load.ts';
 
 /** How an epoch orders its rows; see `planEpoch` and `orderRows`. */
 export type Shuffle = 'none' | 'batches' | 'rows';
@@ -51,7 +51,7 @@ export function planEpoch(
     batches = [];
     rows = 0;
   };
-  for (const batch of permutation(batchRows.length, seed, [STREAM_RECORD_BATCHES, epoch, 0])) {
+  for (const batch of loadAddon().permutation(batchRows.length, seed, [STREAM_RECORD_BATCHES, epoch, 0])) {
     const more = batchRows[batch] as number;
     if (batches.length > 0 && rows + more > windowRows) close();
     batches.push(batch);
@@ -75,10 +75,10 @@ export function orderRows(
 ): Uint32Array | undefined {
   if (shuffle === 'none') return undefined;
   const stream = [STREAM_WINDOW, epoch, window.index] as const;
-  if (shuffle === 'rows') return permutation(window.rows, seed, stream);
+  if (shuffle === 'rows') return loadAddon().permutation(window.rows, seed, stream);
   const blocks = Math.floor(window.rows / batchSize);
   const order = new Uint32Array(window.rows);
-  const blockOrder = permutation(blocks, seed, stream);
+  const blockOrder = loadAddon().permutation(blocks, seed, stream);
   for (let place = 0; place < window.rows; place++) {
     const block = Math.floor(place / batchSize);
     const from = block < blocks ? (blockOrder[block] as number) : block;

@@ -1,8 +1,8 @@
 import type { Addon } from '../addon/addon-types.ts';
 import { BatchStream } from '../batch/batch-stream.ts';
 import { SHUFFLE_WINDOW_ROWS, type Shuffle } from '../batch/epoch-plan.ts';
-import { allocateRows, type Rows } from '../batch/window-buffer.ts';
 import type { Dataset } from '../reader/dataset.ts';
+import { allocateRows, type Rows } from '../reader/rows.ts';
 import { type BenchRow, measuredFigures } from './bench-row.ts';
 import { gatedSamples, median, type Peak } from './gated-samples.ts';
 

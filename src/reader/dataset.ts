@@ -4,8 +4,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileProblem, PssError } from '../errors.ts';
-import { type ExpectedPart, Part, type RecordBatchView } from './part.ts';
+import { type ExpectedPart, Part } from './part.ts';
 import { type ReadManifest, readManifest } from './read-manifest.ts';
+import { allocateRows, type Rows } from './rows.ts';
 
 /** Open part files kept, so that a shuffled order over thousands of parts stays within the limit of open files. */
 const OPEN_PARTS = 32;
@@ -104,7 +105,15 @@ export class Dataset {
   }
 
   /** Reads record batch `index` of the data set; several reads may be under way at once. */
-  async readBatch(index: number): Promise<RecordBatchView> {
+  async readBatch(index: number): Promise<Rows> {
+    const { numDense, numTables } = this.facts;
+    const rows = allocateRows(this.batchRows[index] as number, numDense, numTables);
+    await this.readBatchInto(index, rows);
+    return rows;
+  }
+
+  /** As `readBatch`, into memory that has room for the record batch's rows exactly. */
+  async readBatchInto(index: number, out: Rows): Promise<void> {
     const partIndex = this.#partOfBatch[index] as number;
     const expected = this.#parts[partIndex] as DatasetPart;
     const part = await this.#openPart(partIndex, expected);
@@ -114,7 +123,7 @@ export class Dataset {
         `${expected.path} has ${part.numDense} dense and ${part.numTables} sparse columns where the first part has ${this.facts.numDense} and ${this.facts.numTables}; prepare the data again.`,
       );
     }
-    return part.readBatch(index - expected.firstBatch);
+    await part.readBatch(index - expected.firstBatch, out);
   }
 
   /**

@@ -1,26 +1,15 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import {
   type AsyncRecordBatchFileReader,
-  type Data,
   DataType,
+  Message,
   Precision,
-  type RecordBatch,
   RecordBatchReader,
   type Schema,
 } from 'apache-arrow';
 import { fileProblem, PssError } from '../errors.ts';
 import './bounded-flatbuffers.ts';
-
-/** Rows of one record batch; views into what was read, row-major. */
-export interface RecordBatchView {
-  readonly rows: number;
-  /** [rows], 0 or 1. */
-  readonly labels: Uint8Array;
-  /** [rows, N] */
-  readonly dense: Float32Array;
-  /** [rows, T] */
-  readonly sparse: Uint32Array;
-}
+import type { Rows } from './rows.ts';
 
 /** What the manifest says about a part. */
 export interface ExpectedPart {
@@ -77,9 +66,12 @@ export class Part {
     }
   }
 
-  /** Reads record batch `index` of this part. */
-  readBatch(index: number): Promise<RecordBatchView> {
-    const read = this.#queue.then(() => this.#read(index));
+  /**
+   * Reads record batch `index` of this part, its columns straight into `out`, which has room for its rows exactly.
+   * @throws PssError ERR_SHARD when it is damaged; `out` may have been overwritten
+   */
+  readBatch(index: number, out: Rows): Promise<void> {
+    const read = this.#queue.then(() => this.#read(index, out));
     this.#queue = read.catch(() => {});
     return read;
   }
@@ -89,29 +81,88 @@ export class Part {
     await this.#handle.close();
   }
 
-  async #read(index: number): Promise<RecordBatchView> {
+  async #read(index: number, out: Rows): Promise<void> {
     const { path, rows, recordBatchRows } = this.#expected;
-    let batch: RecordBatch | null;
+    const expectedRows = Math.min(recordBatchRows, rows - index * recordBatchRows);
     try {
-      batch = await this.#reader.readRecordBatch(index);
+      const { header, bodyStart, bodyLength } = await this.#readMetadata(index);
+      if (header.length !== expectedRows) {
+        throw damaged(path, `has ${header.length} rows in record batch ${index} instead of ${expectedRows}`);
+      }
+      if (header.nodes.some(({ nullCount }) => nullCount > 0)) throw damaged(path, 'has nulls');
+      if (header.compression) throw damaged(path, 'is compressed');
+      const columns = [out.labels, out.dense, out.sparse];
+      const reads = columns.map((column, i) => {
+        const region = header.buffers[COLUMN_BUFFERS[i] as number];
+        const into = new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
+        if (
+          !region ||
+          region.offset < 0 ||
+          region.length < into.length ||
+          region.offset + into.length > bodyLength
+        ) {
+          throw damaged(path, `has ${region?.length ?? 0} bytes in a column where ${into.length} are needed`);
+        }
+        return readFully(this.#handle, into, bodyStart + region.offset, path);
+      });
+      await Promise.all(reads);
     } catch (cause) {
       if (cause instanceof PssError) throw cause;
       throw damaged(path, `can't be read at record batch ${index} (${(cause as Error).message})`, cause);
     }
-    if (!batch) throw damaged(path, `has no record batch ${index}`);
-    const expectedRows = Math.min(recordBatchRows, rows - index * recordBatchRows);
-    if (batch.numRows !== expectedRows) {
-      throw damaged(path, `has ${batch.numRows} rows in record batch ${index} instead of ${expectedRows}`);
+    checkLabels(out.labels, path, index * recordBatchRows);
+  }
+
+  /** What stands before a record batch's columns: where they lie. */
+  async #readMetadata(index: number) {
+    const { path, sizeBytes } = this.#expected;
+    const block = this.#reader.footer?.getRecordBatch(index);
+    if (!block) throw damaged(path, `has no record batch ${index}`);
+    const { offset, metaDataLength } = block;
+    if (offset < 0 || metaDataLength < MESSAGE_PREFIX || offset + metaDataLength > sizeBytes) {
+      throw damaged(path, `has no metadata where that of record batch ${index} should be`);
     }
-    const [label, dense, sparse] = batch.data.children;
-    const view = {
-      rows: expectedRows,
-      labels: values(label, expectedRows, path) as Uint8Array,
-      dense: values(dense?.children[0], expectedRows * this.numDense, path) as Float32Array,
-      sparse: values(sparse?.children[0], expectedRows * this.numTables, path) as Uint32Array,
+    const bytes = Buffer.alloc(metaDataLength);
+    await readFully(this.#handle, bytes, offset, path);
+    const length = bytes.readInt32LE(CONTINUATION.length);
+    if (
+      !bytes.subarray(0, CONTINUATION.length).equals(CONTINUATION) ||
+      length < 0 ||
+      MESSAGE_PREFIX + length > metaDataLength
+    ) {
+      throw damaged(path, `has no metadata where that of record batch ${index} should be`);
+    }
+    const message = Message.decode(bytes.subarray(MESSAGE_PREFIX, MESSAGE_PREFIX + length));
+    if (!message.isRecordBatch()) throw damaged(path, `has no record batch ${index}`);
+    return {
+      header: message.header(),
+      bodyStart: offset + MESSAGE_PREFIX + length,
+      bodyLength: message.bodyLength,
     };
-    checkLabels(view.labels, path, index * recordBatchRows);
-    return view;
+  }
+}
+
+/** A message begins with four bytes of ones and the length of its metadata. */
+const CONTINUATION = Buffer.alloc(4, 0xff);
+const MESSAGE_PREFIX = 8;
+
+/**
+ * Which of a record batch's buffers hold labels, dense and sparse values: every column, and every list's items, have one for nulls and
+ * then, unless they are lists, one for values.
+ */
+const COLUMN_BUFFERS = [1, 4, 7];
+
+/** Fills `into` from byte `position` of the file on. */
+async function readFully(
+  handle: FileHandle,
+  into: Uint8Array,
+  position: number,
+  path: string,
+): Promise<void> {
+  for (let filled = 0; filled < into.length; ) {
+    const { bytesRead } = await handle.read(into, filled, into.length - filled, position + filled);
+    if (bytesRead === 0) throw damaged(path, `ends at byte ${position + filled}, before its data does`);
+    filled += bytesRead;
   }
 }
 
@@ -169,15 +220,6 @@ function checkSchema(schema: Schema, path: string): { numDense: number; numTable
 
 function isUint(type: DataType | undefined, bits: number): boolean {
   return DataType.isInt(type) && !type.isSigned && type.bitWidth === bits;
-}
-
-function values(data: Data | undefined, length: number, path: string): ArrayLike<number> {
-  if (!data || data.nullCount > 0) throw damaged(path, 'has nulls');
-  const array = data.values as Uint8Array | Float32Array | Uint32Array;
-  if (data.offset !== 0 || array.length < length) {
-    throw damaged(path, `has ${array.length} values in a column where ${length} are needed`);
-  }
-  return array.subarray(0, length);
 }
 
 function checkLabels(labels: Uint8Array, path: string, firstRow: number): void {

@@ -52,6 +52,7 @@ export async function train(run: TrainingRun, reporter: Reporter, signal: AbortS
     shuffle,
     windowRows: shuffleWindow,
     seed: config.seed,
+    epochs: Math.ceil(config.train.epochs),
   });
   const log = new RunLog(runDir);
   log.write(runStartEvent(run));

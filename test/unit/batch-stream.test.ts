@@ -17,16 +17,15 @@ function numberedSource(batchRows: readonly number[]): RecordBatchSource & { rea
     rows: batchRows.reduce((a, b) => a + b, 0),
     batchRows,
     reads,
-    readBatch: async (index) => {
+    readBatchInto: async (index, { rows, labels, dense, sparse }) => {
       reads.push(index);
-      const rows = batchRows[index] as number;
+      assert.is(rows, batchRows[index]);
       const first = starts[index] as number;
-      return {
-        rows,
-        labels: Uint8Array.from({ length: rows }, (_, i) => (first + i) % 2),
-        dense: Float32Array.from({ length: rows }, (_, i) => first + i),
-        sparse: Uint32Array.from({ length: rows * 2 }, (_, i) => (first + (i >> 1)) * 10 + (i % 2)),
-      };
+      for (let i = 0; i < rows; i++) {
+        labels[i] = (first + i) % 2;
+        dense[i] = first + i;
+        sparse.set([(first + i) * 10, (first + i) * 10 + 1], 2 * i);
+      }
     },
   };
 }
@@ -169,7 +168,8 @@ test('a failing read is reported by the read that needs it and leaves no unhandl
   const source = numberedSource([4, 4, 4]);
   const failing: RecordBatchSource = {
     ...source,
-    readBatch: (index) => (index === 2 ? Promise.reject(new Error('disk on fire')) : source.readBatch(index)),
+    readBatchInto: (index, out) =>
+      index === 2 ? Promise.reject(new Error('disk on fire')) : source.readBatchInto(index, out),
   };
   const stream = new BatchStream(failing, {
     batchSize: 4,

@@ -1,6 +1,5 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { permutation } from '../../src/batch/permutation.ts';
 import { philox4x32 } from '../../src/random/philox.ts';
 
 const test = suite('philox');
@@ -24,35 +23,6 @@ test('gives the known answers of Philox4x32-10', () => {
     const out = new Uint32Array(4);
     philox4x32(out, counter, key);
     assert.equal([...out], [...words]);
-  }
-});
-
-test('a permutation holds every place once and depends on seed and stream alone', () => {
-  for (const length of [0, 1, 2, 3, 5, 1000]) {
-    const order = permutation(length, 7, [1, 2, 3]);
-    assert.equal(
-      [...order].sort((a, b) => a - b),
-      Array.from({ length }, (_, i) => i),
-    );
-    assert.equal(order, permutation(length, 7, [1, 2, 3]));
-  }
-  const one = permutation(1000, 7, [1, 2, 3]);
-  assert.is.not(one.join(), permutation(1000, 8, [1, 2, 3]).join());
-  assert.is.not(one.join(), permutation(1000, 7, [1, 2, 4]).join());
-  assert.is.not(one.join(), permutation(1000, 7 + 2 ** 32, [1, 2, 3]).join());
-});
-
-test('every place is equally likely', () => {
-  const counts = Array.from({ length: 4 }, () => [0, 0, 0, 0]);
-  const draws = 4000;
-  for (let stream = 0; stream < draws; stream++) {
-    permutation(4, 1, [stream, 0, 0]).forEach((value, place) => {
-      const row = counts[place] as number[];
-      row[value] = (row[value] as number) + 1;
-    });
-  }
-  for (const share of counts.flat()) {
-    assert.ok(Math.abs(share / draws - 0.25) < 0.03, `one of four places was hit in ${share} of ${draws}`);
   }
 });
 

@@ -1,12 +1,7 @@
-import { philox4x32, seedKey } from '../random/philox.ts';
+import { philox4x32, seedKey } from '../../src/random/philox.ts';
 
-/**
- * A random permutation of 0..length-1 (Fisher–Yates), the same for the same seed and stream.
- * A place is drawn as ⌊u·n⌋ with u a 32-bit fraction, so each is hit with probability 1/n to within 2⁻³².
- * @param seed an integer from 0 to 2⁵³ − 1
- * @param stream three 32-bit numbers that tell this permutation from every other of the same seed
- */
-export function permutation(
+/** What `Addon.permutation` is, word for word. */
+export function permutationDefinition(
   length: number,
   seed: number,
   stream: readonly [number, number, number],
