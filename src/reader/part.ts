@@ -91,21 +91,17 @@ export class Part {
       }
       if (header.nodes.some(({ nullCount }) => nullCount > 0)) throw damaged(path, 'has nulls');
       if (header.compression) throw damaged(path, 'is compressed');
-      const columns = [out.labels, out.dense, out.sparse];
-      const reads = columns.map((column, i) => {
+      // All columns are checked before any is read: a read under way when another column is refused would fail unheard.
+      const columns = [out.labels, out.dense, out.sparse].map((column, i) => {
         const region = header.buffers[COLUMN_BUFFERS[i] as number];
         const into = new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
-        if (
-          !region ||
-          region.offset < 0 ||
-          region.length < into.length ||
-          region.offset + into.length > bodyLength
-        ) {
+        const whole = region && region.offset >= 0 && region.length >= into.length;
+        if (!whole || region.offset + into.length > bodyLength) {
           throw damaged(path, `has ${region?.length ?? 0} bytes in a column where ${into.length} are needed`);
         }
-        return readFully(this.#handle, into, bodyStart + region.offset, path);
+        return { into, position: bodyStart + region.offset };
       });
-      await Promise.all(reads);
+      await Promise.all(columns.map(({ into, position }) => readFully(this.#handle, into, position, path)));
     } catch (cause) {
       if (cause instanceof PssError) throw cause;
       throw damaged(path, `can't be read at record batch ${index} (${(cause as Error).message})`, cause);

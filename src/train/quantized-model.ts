@@ -1,11 +1,12 @@
 import type { NativeBatch, NativeEngine } from '../addon/addon-types.ts';
-import { allocateRows, type RecordBatchSource, type Rows } from '../batch/window-buffer.ts';
+import type { RecordBatchSource } from '../batch/window-buffer.ts';
 import type { DeviceChoice } from '../config/config.ts';
 import { PssError, UsageError } from '../errors.ts';
 import type { GraphSpec } from '../graph/graph-spec.ts';
 import { areaUnderRoc } from '../metrics/auc.ts';
 import { calibrate } from '../quantization/calibrate.ts';
 import { quantizeGraph } from '../quantization/quantize-graph.ts';
+import { allocateRows, type Rows } from '../reader/rows.ts';
 
 /** How far int8 may move the AUC of the rows it is calibrated with. */
 export const AUC_TOLERANCE = 3e-4;
@@ -94,7 +95,11 @@ export async function sampleRows(source: RecordBatchSource, count: number): Prom
     let from = Math.floor((row / wanted) * source.rows);
     for (const end = row + Math.min(BLOCK_ROWS, wanted - row); row < end; ) {
       const index = firstRows.findLastIndex((first) => first <= from);
-      if (loaded?.index !== index) loaded = { index, batch: await source.readBatch(index) };
+      if (loaded?.index !== index) {
+        const batch = allocateRows(source.batchRows[index] as number, numDense, numTables);
+        await source.readBatchInto(index, batch);
+        loaded = { index, batch };
+      }
       const at = from - (firstRows[index] as number);
       const taken = Math.min(end - row, loaded.batch.rows - at);
       copyRows(sample, row, loaded.batch, at, taken, numDense, numTables);

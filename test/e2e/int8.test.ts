@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NativeEngine } from '../../src/addon/addon-types.ts';
 import { loadModel } from '../../src/index.ts';
+import type { Rows } from '../../src/reader/rows.ts';
 import { type CalibrationRows, openQuantized, sampleRows } from '../../src/train/quantized-model.ts';
 import { withEngine } from '../helpers/op-graphs.ts';
 import { runPss } from '../helpers/run-pss.ts';
@@ -119,14 +120,13 @@ function numberedRows(rows: number, batchRows: number) {
     facts: { numDense: 1, numTables: 1 },
     rows,
     batchRows: lengths,
-    readBatch: async (index: number) => {
-      const numbers = Array.from({ length: lengths[index] as number }, (_, i) => index * batchRows + i);
-      return {
-        rows: numbers.length,
-        labels: Uint8Array.from(numbers, (n) => n % 2),
-        dense: Float32Array.from(numbers),
-        sparse: Uint32Array.from(numbers),
-      };
+    readBatchInto: async (index: number, { labels, dense, sparse }: Rows) => {
+      for (let i = 0; i < labels.length; i++) {
+        const number = index * batchRows + i;
+        labels[i] = number % 2;
+        dense[i] = number;
+        sparse[i] = number;
+      }
     },
   };
 }
