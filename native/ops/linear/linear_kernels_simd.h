@@ -32,9 +32,8 @@ struct Left {
   int64_t row, step;
 };
 
-// A panel that will be wanted next, brought into the L2 cache by the tiles of the one before, each of which
-// asks for a line of every step. From farther away it would come too late for a loop that asks for kAhead
-// steps.
+// A panel that will be wanted next, brought into the L2 cache by the tiles of the one before: each asks for a
+// line of every step, so that fetching is spread over all of their products.
 struct NextPanel {
   const uint32_t* words;
   NextPanel of_tile(int64_t tile) const { return {words + tile % (kPanel / kLine) * kLine}; }
