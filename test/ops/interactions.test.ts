@@ -65,9 +65,9 @@ for (const one of [...rounding, evenHeads]) {
     assert.not(sameBits(given(plain[0]), given(exact[0])));
     for (const [i, values] of plain.entries()) {
       // Each factor of a product is off by 2⁻⁹ at most; three layers or a softmax make several times that of it, and so does a ReLU
-      // whose input crosses zero. Gradients of scores are small differences of rounded products.
+      // whose input crosses zero. Gradients of attention's scores are small differences of rounded products.
       const apart = distance(values, given(exact[i]));
-      assert.ok(apart < 0.1, `tensor ${i}: ${apart}`);
+      assert.ok(apart < (one.name.startsWith('attention') ? 0.1 : 2 ** -4), `tensor ${i}: ${apart}`);
     }
     for (const isa of availableIsas()) {
       for (const [i, values] of (await tensors(isa, 'bf16')).entries()) {
